@@ -1,0 +1,1 @@
+"""Where the work runs: one protocol, and an engine for each kind of place."""

@@ -1,0 +1,143 @@
+"""What an activity is: its record, its errors, its results and the work behind it. Values only, no I/O."""
+
+import base64
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from wsrf_activity.model.phases import ErrorStatus, Phase, Status
+
+COMMAND_SERVICE = "command"  #: the name that ad-hoc command lines run under
+
+
+def new_id() -> str:
+    """Return a new opaque identifier: 128 random bits, safe in URLs, file names and on a command line."""
+    return base64.b32encode(secrets.token_bytes(16)).decode("ascii").rstrip("=").lower()
+
+
+class Severity(StrEnum):
+    """How bad an entry of the error list is."""
+
+    WARNING = "warning"
+    ERROR = "error"
+    FATAL = "fatal"
+    ABORTED = "aborted"
+
+
+class RestartPolicy(StrEnum):
+    """What becomes of work that was lost with its process or host."""
+
+    RESUME = "resume"
+    RERUN = "rerun"
+    ABORT = "abort"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActivityError:
+    """One entry of the error list (WS-BaseFaults 1.2, section 2, with severity, origin and handled)."""
+
+    time: datetime
+    severity: Severity
+    description: str
+    code: str | None = None
+    handled: bool = False
+    origin: str | None = None
+
+
+def error_status(errors: Iterable[ActivityError]) -> ErrorStatus:
+    """Derive the flag from the list: one unhandled fatal or aborted entry makes all fatal."""
+    worst = ErrorStatus.NO_ERRORS
+    for error in errors:
+        if not error.handled and error.severity in (Severity.FATAL, Severity.ABORTED):
+            return ErrorStatus.FATAL_ERRORS
+        worst = ErrorStatus.ERRORS_HANDLED
+    return worst
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One output of an activity, kept as a file below the activity's folder."""
+
+    name: str
+    media_type: str
+    size: int  #: bytes
+    sha256: str  #: lower-case hex
+    path: str  #: relative to the activity's folder
+    inline: bytes | None = None  #: the content itself where it is small
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the work last reported of itself."""
+
+    percent: float | None = None  #: 0 to 100
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSpec:
+    """A file that a service's work leaves in its working folder and that becomes a result."""
+
+    path: str  #: relative to the working folder
+    media_type: str = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What is to be run, complete: a later change of the configuration does not reach an accepted activity."""
+
+    argv: tuple[str, ...]
+    stdin: Literal["stdin", "file"] = "stdin"  #: how the work gets its input; as a file it is named ``input``
+    media_type: str = "application/octet-stream"  #: of standard output
+    results: Mapping[str, ResultSpec] = field(default_factory=dict)
+    restart: RestartPolicy = RestartPolicy.ABORT
+    keep: timedelta = timedelta(days=14)  #: how long the record stays after the end, unless the client said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """One activity as it is at one version. Times are aware UTC."""
+
+    id: str
+    owner: str
+    service: str
+    work: Work
+    created: datetime
+    phase: Phase = Phase.QUEUED
+    version: int = 1  #: counts every change
+    name: str | None = None
+    run_id: str | None = None
+    groups: tuple[str, ...] = ()
+    started: datetime | None = None
+    ended: datetime | None = None
+    terminates: datetime | None = None  #: None is never
+    lifetime_set: bool = False  #: whether a client chose ``terminates``
+    work_limit: timedelta | None = None  #: of the work, not of the record
+    progress: Progress | None = None
+    attempt: int = 1
+    fence: int = 0  #: who holds a lower number has lost the work to another
+    engine: str = "local"
+    engine_job: str | None = None
+    exit_code: int | None = None
+    errors: tuple[ActivityError, ...] = ()
+    results: tuple[Result, ...] = ()
+    has_input: bool = False
+    request_id: str | None = None
+    request_digest: str | None = None
+
+    @property
+    def status(self) -> Status:
+        """Running or Ended, from the phase."""
+        return self.phase.status
+
+    @property
+    def error_status(self) -> ErrorStatus:
+        """Derived from the list of errors, never stored beside it."""
+        return error_status(self.errors)
+
+    def expired(self, now: datetime) -> bool:
+        """Whether the record's time is over; it is invisible from then on, swept or not."""
+        return self.terminates is not None and self.terminates <= now

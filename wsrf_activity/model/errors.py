@@ -1,0 +1,141 @@
+"""Everything that a caller can be told, as exceptions. The faces translate them; each says what to do about it.
+
+::
+
+    Problem
+      NotFound
+        NoSuchActivity
+      Refused
+        NotPermitted
+        UnknownService
+        InvalidParameter
+        RequestConflict
+        InvalidState
+        VersionMismatch
+        TerminationTimeRejected
+        InitialTerminationTimeRejected
+        InvalidPropertyName
+        UnknownQueryDialect
+        InvalidQuery
+        QueryFailed
+        TooBusy
+        TooLarge
+      Unavailable
+"""
+
+from datetime import datetime, timedelta
+
+
+class Problem(Exception):
+    """The root: its text is for the caller to read."""
+
+    def __init__(self, description: str) -> None:
+        """Keep the sentence that says what to do."""
+        super().__init__(description)
+        self.description = description
+
+
+class NotFound(Problem):
+    """What was named does not exist for this caller."""
+
+
+class NoSuchActivity(NotFound):
+    """Unknown, expired, destroyed, or somebody else's: the four look alike."""
+
+    def __init__(self, description: str = "There is no such activity: it never was, has expired, or was destroyed.") -> None:
+        """Say the one sentence unless the caller knows a better one."""
+        super().__init__(description)
+
+
+class Refused(Problem):
+    """The request cannot be served as it is; the caller can mend it."""
+
+
+class NotPermitted(Refused):
+    """The caller may not do that."""
+
+
+class UnknownService(Refused):
+    """No service of that name is configured."""
+
+
+class InvalidParameter(Refused):
+    """A parameter is missing, unknown or of the wrong value."""
+
+    def __init__(
+        self, description: str, parameter: str | None = None, row: int | None = None, column: str | None = None
+    ) -> None:
+        """Name the parameter, and for tables the row (from 1) and the column."""
+        super().__init__(description)
+        self.parameter = parameter
+        self.row = row
+        self.column = column
+
+
+class RequestConflict(Refused):
+    """The same request id came with another request."""
+
+
+class InvalidState(Refused):
+    """The activity's phase does not allow that."""
+
+    def __init__(self, description: str, phase: str) -> None:
+        """Keep the phase that stood in the way."""
+        super().__init__(description)
+        self.phase = phase
+
+
+class VersionMismatch(Refused):
+    """The activity has changed since the version that the caller named."""
+
+    def __init__(self, description: str, current: int) -> None:
+        """Keep the version that the activity has now."""
+        super().__init__(description)
+        self.current = current
+
+
+class TerminationTimeRejected(Refused):
+    """A termination time outside the policy's bounds (WS-ResourceLifetime 1.2)."""
+
+    def __init__(self, description: str, earliest: datetime, latest: datetime | None) -> None:
+        """Keep the accepted range; ``latest`` None is no bound."""
+        super().__init__(description)
+        self.earliest = earliest
+        self.latest = latest
+
+
+class InitialTerminationTimeRejected(TerminationTimeRejected):
+    """The same at the start of an activity."""
+
+
+class InvalidPropertyName(Refused):
+    """No resource property has that name (WS-ResourceProperties 1.2)."""
+
+
+class UnknownQueryDialect(Refused):
+    """The query language is not offered."""
+
+
+class InvalidQuery(Refused):
+    """The query is not an expression of its language, or costs too much."""
+
+
+class QueryFailed(Refused):
+    """The query is well formed but could not be evaluated."""
+
+
+class TooBusy(Refused):
+    """More than is allowed at a time; try again later."""
+
+    def __init__(self, description: str, retry_after: timedelta) -> None:
+        """Keep how long to wait before the next try."""
+        super().__init__(description)
+        self.retry_after = retry_after
+
+
+class TooLarge(Refused):
+    """The message or body is over its limit."""
+
+
+class Unavailable(Problem):
+    """The server cannot answer just now, through no fault of the caller."""
