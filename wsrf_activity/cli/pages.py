@@ -1,0 +1,140 @@
+"""What the commands show a person, with rich: a page on a terminal, plain lines where there is none."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from wsrf_activity.cli.activities import PLAIN, Activity
+
+#: How each phase looks.
+STYLES: Mapping[str, str] = {
+    "Pending": "dim",
+    "Queued": "yellow",
+    "Executing": "cyan",
+    "Completed": "green",
+    "Failed": "red",
+    "Aborted": "magenta",
+}
+
+
+class Started(Protocol):
+    """What a server tells of itself once it listens."""
+
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def wsdl_url(self) -> str: ...
+    @property
+    def data(self) -> Path: ...
+    @property
+    def token_file(self) -> Path | None: ...
+    @property
+    def database(self) -> str: ...
+
+
+def console() -> Console:
+    """Return a console for standard output; without a terminal lines are as long as what they say."""
+    shown = Console(highlight=False, soft_wrap=False)
+    if not shown.is_terminal:
+        shown = Console(highlight=False, width=400, force_terminal=False)
+    return shown
+
+
+def announce(started: Started) -> None:
+    """Say where a new server is and how to use it."""
+    login = f"Authorization: Bearer $(cat {started.token_file})" if started.token_file else "not wanted (--no-auth)"
+    facts = {
+        "listens at": started.base_url,
+        "WSDL": started.wsdl_url,
+        "data": str(started.data),
+        "database": started.database,
+        "log in with": login,
+        "try": 'acjob "echo hello; date"',
+    }
+    if started.data != _default_data():
+        facts["try"] = f'acjob --data {started.data} "echo hello; date"'
+    shown = console()
+    lines = _pairs(facts)
+    shown.print(Panel(lines, title="wsrf-activity", expand=False) if shown.is_terminal else lines)
+    shown.file.flush()
+
+
+def _default_data() -> Path:
+    from wsrf_activity.cli.quick import default_data
+
+    return Path(os.environ.get("WSRF_ACTIVITY_DATA") or default_data())
+
+
+def _pairs(facts: Mapping[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in facts.items():
+        table.add_row(name, escape(value))
+    return table
+
+
+def phase_text(phase: str | None) -> Text:
+    """Return a phase in its colour."""
+    return Text(phase or "", style=STYLES.get(phase or "", ""))
+
+
+def show_list(rows: Iterable[Mapping[str, str | None]], base: str) -> None:
+    """Show activities, one a line."""
+    shown = console()
+    rows = list(rows)
+    if not rows:
+        shown.print(f"no activities at {base}")
+        return
+    table = Table(box=None if not shown.is_terminal else SIMPLE_HEAD, pad_edge=False)
+    table.add_column("ID", no_wrap=True)
+    for title in ("phase", "what", "created", "ended", "expires"):
+        table.add_column(title, overflow="fold" if title == "what" else "ellipsis", no_wrap=title != "what")
+    for row in rows:
+        what = Text(row.get("name") or row.get("service") or "")
+        times = [_short(row.get(key)) for key in ("created", "ended", "expires")]
+        table.add_row(row.get("id") or "", phase_text(row.get("phase")), what, *times)
+    shown.print(table)
+
+
+def _short(time: str | None) -> str:
+    """Return an xs:dateTime to the second, which is what a person wants of it."""
+    if not time:
+        return "-"
+    return time.partition(".")[0].removesuffix("Z").replace("T", " ") + " UTC"
+
+
+def show_activity(activity: Activity) -> None:
+    """Show all that is known of one activity."""
+    shown = console()
+    facts = {key.replace("_", " "): activity.text(name) for key, name in PLAIN.items()}
+    facts |= {
+        "groups": ", ".join(activity.groups),
+        "expires": activity.terminates,
+        "progress": _progress(activity),
+    }
+    facts["exit code"] = None if activity.exit_code is None else str(activity.exit_code)
+    shown.print(_pairs({key: value for key, value in facts.items() if value}))
+    if activity.errors:
+        shown.print("\n[bold]errors[/]")
+    for entry in activity.errors:
+        shown.print(f"  {escape(entry.time)}  {escape(entry.severity)}: {escape(entry.description)}")
+    if activity.results:
+        shown.print("\n[bold]results[/]")
+    for result in activity.results:
+        shown.print(f"  {escape(result.name)}  {result.size or 0:,} bytes  {escape(result.media_type)}")
+        shown.print(f"    {escape(result.href)}", soft_wrap=True)
+        shown.print(f"    sha256 {escape(result.sha256)}", soft_wrap=True)
+
+
+def _progress(activity: Activity) -> str:
+    percent = "" if activity.percent is None else f"{activity.percent:g} %"
+    return " ".join(part for part in (percent, activity.message) if part)
