@@ -1,0 +1,1 @@
+"""How it speaks SOAP. Nothing of it is known above or below this room."""

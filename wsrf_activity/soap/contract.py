@@ -1,0 +1,198 @@
+"""The law of the wire, read from ``wsdl/`` and ``schemas/``: which operations there are, what their messages and
+Actions are called, and whether an element is valid. What is served of these files is made in ``description``.
+"""
+
+import copy
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+from lxml import etree
+
+from wsrf_activity.model import ns
+
+#: How many complaints about one element are told: enough to mend it, too few to be an answer larger than the request.
+MOST_VIOLATIONS = 20
+
+# The WS-Addressing SOAP binding uses it, the schema of WS-Addressing forgot it.
+_UNDECLARED_BUT_LEGAL = frozenset({f"{{{ns.WSA}}}FaultDetail"})
+_XSI_ATTRIBUTES = tuple(
+    f"{{{ns.XSI}}}{name}" for name in ("type", "nil", "schemaLocation", "noNamespaceSchemaLocation")
+)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One operation of a port type, its elements by their Clark names ``{namespace}name``."""
+
+    name: str
+    input: str
+    output: str | None  #: None for a one-way operation
+    input_action: str
+    output_action: str | None
+    faults: Mapping[str, str]  #: element of the fault to its Action
+
+
+@cache
+def home() -> Path:
+    """Return the folder that holds ``wsdl/`` and ``schemas/``: inside the package in a wheel, else above it."""
+    package = Path(__file__).resolve().parent.parent
+    shipped = package / "_contract"
+    return shipped if shipped.is_dir() else package.parent
+
+
+@cache
+def schema_files() -> Mapping[str, Path]:
+    """Return the schema file of each target namespace."""
+    files = sorted((home() / "schemas").glob("*.xsd"))
+    return MappingProxyType({_root(file).get("targetNamespace", ""): file for file in files})
+
+
+@cache
+def operations(document: str = "activity.wsdl") -> Mapping[str, Operation]:
+    """Return the operations of all port types of a WSDL by the Clark name of their body element.
+
+    An element names its operation, since all are document/literal: that is how a message is dispatched and where its
+    Actions come from.
+    """
+    definitions = _root(home() / "wsdl" / document)
+    elements = {
+        message.get("name", ""): _clark(part, part.get("element", ""))
+        for message in definitions.iterfind(f"{{{ns.WSDL}}}message")
+        for part in message.iterfind(f"{{{ns.WSDL}}}part")
+    }
+    found = (
+        _operation(operation, elements)
+        for operation in definitions.iterfind(f"{{{ns.WSDL}}}portType/{{{ns.WSDL}}}operation")
+    )
+    return MappingProxyType({operation.input: operation for operation in found})
+
+
+@cache
+def schema_set() -> etree.XMLSchema:
+    """Return all schemas as one, compiled; threads may share it for a yes or no, but not its error log."""
+    return _compile()
+
+
+def violations(element: etree._Element) -> list[str]:
+    """Validate one element: a child of Body, a header block or a child of a fault's detail.
+
+    Returns a message for each complaint, and none for an element of a foreign namespace, about which the schemas say
+    nothing. The element is neither changed nor, where it is valid, copied. White space around simple content is
+    accepted as XML Schema has it (part 2, section 4.3.6), although libxml2 refuses some: who reads the value strips it.
+    """
+    tag = element.tag
+    if tag in _UNDECLARED_BUT_LEGAL or (tag not in _declared() and _is_foreign(element)):
+        return []
+    return [] if schema_set().validate(element) else _explain(_lenient(element))
+
+
+def _is_foreign(element: etree._Element) -> bool:
+    return etree.QName(element).namespace not in schema_files()
+
+
+# A schema object has one error log, which every validation clears: reasons come from a second one, one at a time.
+_explaining = threading.Lock()
+
+
+@cache
+def _explainer() -> etree.XMLSchema:
+    return _compile()
+
+
+def _explain(element: etree._Element) -> list[str]:
+    with _explaining:
+        schema = _explainer()
+        if schema.validate(element):
+            return []
+        log: Any = schema.error_log  # which the stubs leave without a length and an iterator
+        return [f"line {entry.line}: {_readable(entry.message)}" for entry in log[:MOST_VIOLATIONS]]
+
+
+def _lenient(element: etree._Element) -> etree._Element:
+    """Copy an element without what libxml2 alone objects to, in place of where it stands so that its QNames resolve."""
+    if not any(_padded(child) or _xsi_in_foreign(child) for child in element.iter("*")):
+        return element
+    parent = etree.Element("parent", nsmap=cast("Mapping[str, str]", element.nsmap))
+    parent.append(copy.deepcopy(element))
+    for child in parent[0].iter("*"):
+        for name in _xsi_in_foreign(child):
+            del child.attrib[name]
+        if not _is_foreign(child):
+            _strip(child)
+    return parent[0]
+
+
+def _xsi_in_foreign(element: etree._Element) -> list[str]:
+    """Name the attributes by which libxml2 rejects foreign content that it should skip: an unknown xsi:type, say."""
+    return [name for name in _XSI_ATTRIBUTES if name in element.attrib] if _is_foreign(element) else []
+
+
+def _padded(element: etree._Element) -> bool:
+    texts = [element.text if len(element) == 0 else None, *map(str, element.attrib.values())]
+    return any(text is not None and text != text.strip() for text in texts)
+
+
+def _strip(element: etree._Element) -> None:
+    if len(element) == 0 and element.text:
+        element.text = element.text.strip()
+    for name, value in element.attrib.items():
+        element.set(name, value.strip())
+
+
+def _readable(message: str) -> str:
+    for prefix, uri in ns.PREFIXES.items():
+        message = message.replace(f"##other{{{uri}}}*", "an element of another namespace")
+        message = message.replace(f"{{{uri}}}", f"{prefix}:")
+    return message
+
+
+@cache
+def _declared() -> frozenset[str]:
+    return frozenset(
+        f"{{{namespace}}}{element.get('name')}"
+        for namespace, file in schema_files().items()
+        for element in _root(file).iterfind(f"{{{ns.XSD}}}element")
+    )
+
+
+class _Offline(etree.Resolver):
+    """Finds an imported schema beside the others whatever the path says, and nothing anywhere else."""
+
+    def resolve(self, system_url: str, public_id: str, context: object = None) -> object:
+        names = {file.name: file for file in schema_files().values()}
+        file = names.get(system_url.rsplit("/", 1)[-1])
+        return self.resolve_string(file.read_bytes() if file else b"", context, base_url=system_url)
+
+
+def _compile() -> etree.XMLSchema:
+    driver = etree.Element(f"{{{ns.XSD}}}schema")
+    for namespace, file in schema_files().items():
+        etree.SubElement(driver, f"{{{ns.XSD}}}import", namespace=namespace, schemaLocation=file.name)
+    parser = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)
+    parser.resolvers.add(_Offline())
+    return etree.XMLSchema(etree.fromstring(etree.tostring(driver), parser))
+
+
+def _root(file: Path) -> etree._Element:
+    return etree.parse(file, etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)).getroot()
+
+
+def _clark(scope: etree._Element, qname: str) -> str:
+    prefix, _, local = qname.rpartition(":")
+    return f"{{{scope.nsmap[prefix or None]}}}{local}"
+
+
+def _operation(operation: etree._Element, elements: Mapping[str, str]) -> Operation:
+    def messages(kind: str) -> Iterator[tuple[str, str]]:
+        for message in operation.iterfind(f"{{{ns.WSDL}}}{kind}"):
+            yield elements[message.get("message", "").rpartition(":")[2]], message.get(f"{{{ns.WSAM}}}Action", "")
+
+    [(request, request_action)] = messages("input")
+    response, response_action = next(messages("output"), (None, None))
+    faults = MappingProxyType(dict(messages("fault")))
+    return Operation(operation.get("name", ""), request, response, request_action, response_action, faults)
