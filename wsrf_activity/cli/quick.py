@@ -146,7 +146,11 @@ class Server:
         connection = self.connect()
         connection.sock.settimeout(ANSWER)
         try:
-            return self._exchange(connection, method, path, {"Connection": "close", **(headers or {})}, body)
+            response = self._exchange(connection, method, path, {"Connection": "close", **(headers or {})}, body)
+            if connection.sock is not None:
+                # From here on the answer alone holds the socket open, and closes it.
+                connection.sock.close()
+            return response
         except BaseException:
             connection.close()
             raise
