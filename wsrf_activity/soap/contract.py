@@ -61,7 +61,7 @@ def operations(document: str = "activity.wsdl") -> Mapping[str, Operation]:
     """
     definitions = _root(home() / "wsdl" / document)
     elements = {
-        message.get("name", ""): _clark(part, part.get("element", ""))
+        message.get("name", ""): clark_name(part, part.get("element", ""))
         for message in definitions.iterfind(f"{{{ns.WSDL}}}message")
         for part in message.iterfind(f"{{{ns.WSDL}}}part")
     }
@@ -93,6 +93,12 @@ def violations(element: etree._Element) -> list[str]:
 
 def _is_foreign(element: etree._Element) -> bool:
     return etree.QName(element).namespace not in schema_files()
+
+
+def clark_name(scope: etree._Element, qname: str) -> str:
+    """Expand a QName with the prefixes in scope, the default namespace included (XML Schema part 2, section 3.2.18)."""
+    prefix, _, local = qname.rpartition(":")
+    return f"{{{scope.nsmap[prefix or None]}}}{local}"
 
 
 # A schema object has one error log, which every validation clears: reasons come from a second one, one at a time.
@@ -180,11 +186,6 @@ def _compile() -> etree.XMLSchema:
 
 def _root(file: Path) -> etree._Element:
     return etree.parse(file, etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)).getroot()
-
-
-def _clark(scope: etree._Element, qname: str) -> str:
-    prefix, _, local = qname.rpartition(":")
-    return f"{{{scope.nsmap[prefix or None]}}}{local}"
 
 
 def _operation(operation: etree._Element, elements: Mapping[str, str]) -> Operation:
