@@ -1,4 +1,4 @@
-"""The one contract of every engine: what it is asked to run, what it tells, and how work is found again after a restart."""
+"""The one contract of every engine: what it is asked to run, what it tells, how work is found after a restart."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -44,7 +44,9 @@ class Report:
     """How an attempt ended. Nothing of its process tree is left when it is told."""
 
     exit_code: int  #: 128 + N after signal N
-    reason: Literal["exited", "limit", "aborted", "output"]  #: what ended it: itself, the work limit, an abort, the cap on output
+    reason: Literal[
+        "exited", "limit", "aborted", "output"
+    ]  #: what ended it: itself, the work limit, an abort, the cap on output
     started: datetime
     ended: datetime
     outputs: tuple[Output, ...] = ()
@@ -103,4 +105,8 @@ class Engine(Protocol):
         """Begin an attempt, or join it where this very attempt has begun already. Raises CannotStart."""
 
     async def attach(self, job: Job, listener: Listener) -> Run | Outcome:
-        """Find an attempt that was started by this or an earlier server, whatever became of it. Never starts anything."""
+        """Find an attempt that this or an earlier server started, whatever became of it.
+
+        Never starts anything: of work that had not begun it returns ``Lost(begun=False)``, and ``start`` of the same
+        attempt is then safe, even where an earlier server's start is still on its way.
+        """

@@ -1,0 +1,315 @@
+"""The process that owns one attempt: begins the work, ends it when its time is over, and leaves a report.
+
+It is forked from the zygote, lives exactly as long as the work, and needs nobody: neither the zygote nor the server.
+All that it has to say lies in the attempt's folder (``attempt.py``) or is one word over the channel to the server.
+"""
+
+import contextlib
+import json
+import os
+import resource
+import select
+import signal
+import socket
+import time
+import traceback
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from wsrf_activity.engines import attempt, outputs, processes
+from wsrf_activity.engines.attempt import Claim, End
+
+#: What the supervisor waits for. Blocked in the zygote, so that none is lost around the fork.
+AWAITED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1})
+CHILD = frozenset({signal.SIGCHLD})
+
+#: The answers to the server. FAILED is followed by a sentence, BEGUN by the work's pid and accompanied by a pidfd.
+BEGUN = "begun"  #: this supervisor runs the work
+TAKEN = "taken"  #: another one does, or did
+FAILED = "failed"
+BURIED = "buried"  #: nothing is left of the work
+
+_HALF_A_DAY = 43200.0  #: as long as one wait may be
+_ROOM = 4096  #: bytes for a report, kept from the beginning so that a full disk does not swallow it
+
+
+class Order(NamedTuple):
+    """What the server asks for, as it comes over the channel."""
+
+    folder: str
+    activity_id: str
+    attempt: int
+    argv: tuple[str, ...] = ()
+    stdin: str | None = None
+    input_as_file: bool = False
+    limit: float | None = None  #: seconds
+    results: Mapping[str, tuple[str, str]] = {}  #: name -> path in the working folder, media type
+    media_type: str = ""
+    rlimits: tuple[tuple[int, int], ...] = ()
+    cap: int = 0  #: bytes that a file may have
+    grace: float = 5.0  #: seconds
+    bury: bool = False  #: begin nothing: end what a dead supervisor left, and report what can be known
+    aborted: bool = False  #: a client wanted it ended
+
+    def encode(self) -> bytes:
+        """Write it for the channel."""
+        return json.dumps(self._asdict()).encode()
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """What the work and all that it starts carry in their environment."""
+        return {attempt.ACTIVITY_ID: self.activity_id, attempt.ACTIVITY_ATTEMPT: str(self.attempt)}
+
+
+class NotStarted(Exception):
+    """The work did not begin; its text says why."""
+
+
+class Taken(Exception):
+    """The attempt is another supervisor's."""
+
+
+def supervise(channel: socket.socket, boot: str) -> None:
+    """Serve the one order that comes over the channel. The process is of no use afterwards."""
+    content = b"".join(iter(lambda: channel.recv(65536), b""))
+    if not content:
+        return  # the server was killed in the middle of it; its successor asks again
+    order = Order(**json.loads(content))
+    try:
+        if order.bury:
+            _bury(order, channel, boot)
+        else:
+            _run(order, channel, boot)
+    except Taken:
+        _answer(channel, TAKEN)
+    except NotStarted as error:
+        _answer(channel, f"{FAILED} {error}")
+    except Exception:
+        attempt.write_whole(f"{order.folder}/{attempt.CRASH}", traceback.format_exc().encode())
+        raise
+
+
+def _run(order: Order, channel: socket.socket, boot: str) -> None:
+    claim = _claim(order, channel, boot)
+    try:
+        report = _reserve(order)
+        pid = _spawn(order)
+    except (OSError, ValueError) as error:
+        os.unlink(f"{order.folder}/{attempt.SUPERVISOR}")
+        raise NotStarted(_why(order, error)) from error
+    clock, started = time.monotonic(), time.time()
+    _answer(channel, f"{BEGUN} {pid}", os.pidfd_open(os.getpid()))
+    channel.close()
+    main = processes.find(pid)
+    if main is not None:
+        attempt.write_session(order.folder, pid, main.start)
+    tree = _Tree(pid)
+    reason = _tend(tree, order.folder, claim, clock)
+    ended = time.time()
+    tree.end(order.grace)
+    if reason != "exited":
+        ended = time.time()
+    code = os.waitstatus_to_exitcode(tree.status or 0)
+    reason = _full(order, code) if reason == "exited" else reason
+    end = End(128 - code if code < 0 else code, reason, started, max(started, ended))
+    end.write(order.folder)
+    _report(order, end, report)
+
+
+def _claim(order: Order, channel: socket.socket, boot: str) -> Claim:
+    """Become the one who runs the attempt, unless nobody waits for that any more.
+
+    A server that was killed has a successor, which finds no claim and asks again, or learns that the activity was
+    aborted meanwhile: then a late start would be work that nobody knows of.
+    """
+    this = processes.find(os.getpid())
+    claim = Claim(os.getpid(), this.start if this else 0, boot, order.limit)
+    hung_up = select.poll()
+    hung_up.register(channel, 0)
+    try:
+        os.makedirs(f"{order.folder}/{attempt.WORK}", exist_ok=True)
+        os.chdir(f"{order.folder}/{attempt.WORK}")
+        if hung_up.poll(0):
+            raise Taken
+        claim.write(order.folder)
+    except FileExistsError:
+        raise Taken from None
+    except OSError as error:
+        raise NotStarted(f"The folder of the work cannot be made: {error.strerror}.") from error
+    return claim
+
+
+def _reserve(order: Order) -> int:
+    """Open the file of the report with room on the disk, which may be full by the time that it is written."""
+    file = os.open(_draft(order), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    os.posix_fallocate(file, 0, _ROOM + 512 * len(order.results))
+    return file
+
+
+def _draft(order: Order) -> str:
+    return f"{order.folder}/{attempt.REPORT}.{os.getpid()}"
+
+
+def _spawn(order: Order) -> int:
+    if order.input_as_file and order.stdin is not None:
+        _place(order.stdin, attempt.INPUT)
+    source = os.devnull if order.input_as_file or order.stdin is None else order.stdin
+    files = [os.open(source, os.O_RDONLY)]
+    files += [_open_stream(order, name) for name in (attempt.STDOUT, attempt.STDERR)]
+    for limited, value in order.rlimits:
+        hard = resource.getrlimit(limited)[1]
+        lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(limited, (lower, lower))
+    try:
+        return os.posix_spawnp(
+            order.argv[0],
+            order.argv,
+            _environment(order),
+            file_actions=[(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)],
+            setsid=True,
+            setsigmask=(),
+            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+        )
+    finally:
+        for file in files:
+            os.close(file)
+
+
+def _open_stream(order: Order, name: str) -> int:
+    return os.open(f"{order.folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+
+def _place(source: str, name: str) -> None:
+    try:
+        os.link(source, name)
+    except OSError:
+        os.symlink(source, name)  # another file system
+
+
+def _environment(order: Order) -> dict[str, str]:
+    environment = {**os.environ, **order.cookies, attempt.ACTIVITY_REPORT: f"{order.folder}/{attempt.MESSAGES}"}
+    if order.input_as_file:
+        environment[attempt.ACTIVITY_INPUT] = f"{order.folder}/{attempt.WORK}/{attempt.INPUT}"
+    return environment
+
+
+def _why(order: Order, error: OSError | ValueError) -> str:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"The program {order.argv[0]!r} cannot be started: {reason}."
+
+
+class _Tree:
+    """The work with all that it started: every orphan of it becomes this process's child."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.status: int | None = None  #: of the main process, once it ended
+
+    def gone(self) -> bool:
+        """Bury the dead; whether nobody is left."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return True
+            if pid == 0:
+                return False
+            if pid == self.pid:
+                self.status = status
+
+    def end(self, grace: float) -> None:
+        """End everybody: TERM, after the grace KILL, again until nobody is left."""
+        if self.gone():
+            return
+        self._send(signal.SIGTERM, signal.SIGCONT)
+        deadline = time.monotonic() + grace
+        while not self.gone() and (left := deadline - time.monotonic()) > 0:
+            signal.sigtimedwait(CHILD, left)
+        pause = 0.01
+        while not self.gone():
+            self._send(signal.SIGKILL)
+            signal.sigtimedwait(CHILD, pause)
+            pause = min(2 * pause, 1.0)
+
+    def _send(self, *signals: signal.Signals) -> None:
+        everybody = processes.below(os.getpid())
+        for each in signals:
+            processes.send(everybody, each)
+
+
+def _tend(tree: _Tree, folder: str, claim: Claim, clock: float) -> str:
+    """Wait for what ends the work and return its name. The limit counts on the clock that nobody can set."""
+    limit = claim.limit
+    while True:
+        tree.gone()
+        if tree.status is not None:
+            return "exited"
+        left = _HALF_A_DAY if limit is None else clock + limit - time.monotonic()
+        if left <= 0:
+            return "limit"
+        came = signal.sigtimedwait(AWAITED, min(left, _HALF_A_DAY))
+        if came is not None and came.si_signo == signal.SIGTERM:
+            return "aborted"
+        if came is not None and came.si_signo == signal.SIGUSR1:
+            limit = attempt.read_limit(folder, claim)
+
+
+def _full(order: Order, code: int) -> str:
+    """Tell work that met the cap on output from work that ended by itself.
+
+    Whoever does not ignore SIGXFSZ dies of it, and a shell passes that on as 153; whoever ignores it sees an error and
+    fails by itself.
+    """
+    if code == -signal.SIGXFSZ:
+        return "output"
+    folders = [order.folder] if code != 0 else []
+    if code == 128 + signal.SIGXFSZ:
+        folders += [folder for folder, _, _ in os.walk(f"{order.folder}/{attempt.WORK}")]
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            if any(entry.is_file(follow_symlinks=False) and entry.stat().st_size >= order.cap for entry in entries):
+                return "output"
+    return "exited"
+
+
+def _report(order: Order, end: End, file: int) -> None:
+    found, missing = outputs.collect(order.folder, order.media_type, order.results)
+    report = {
+        "code": end.code,
+        "reason": end.reason,
+        "started": _iso(end.started),
+        "ended": _iso(end.ended),
+        "outputs": found,
+        "missing": missing,
+    }
+    length = os.pwrite(file, json.dumps(report).encode(), 0)
+    os.ftruncate(file, length)
+    os.rename(_draft(order), f"{order.folder}/{attempt.REPORT}")
+
+
+def _iso(seconds: float) -> str:
+    whole, microseconds = divmod(round(seconds * 1_000_000), 1_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{microseconds:06}Z"
+
+
+def _bury(order: Order, channel: socket.socket, boot: str) -> None:
+    cookies = tuple(f"{name}={value}".encode() for name, value in order.cookies.items())
+    claim = attempt.read_claim(order.folder)
+    leader = attempt.read_session(order.folder) if claim is not None and claim.boot == boot else None
+    pause, quiet = 0.01, 0
+    while quiet < 2:  # one look can miss the child of a parent that ended during it
+        quiet = 0 if processes.send(processes.of_attempt(cookies, leader), signal.SIGKILL) else quiet + 1
+        time.sleep(pause * (quiet == 0))
+        pause = min(2 * pause, 1.0)
+    if claim is not None and order.aborted and attempt.read_end(order.folder) is None:
+        began = os.lstat(f"{order.folder}/{attempt.SUPERVISOR}").st_mtime
+        End(128 + signal.SIGKILL, "aborted", began, max(began, time.time())).write(order.folder)
+    end = attempt.read_end(order.folder)
+    if end is not None:
+        _report(order, end, _reserve(order))
+    _answer(channel, BURIED)
+
+
+def _answer(channel: socket.socket, text: str, *descriptors: int) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a killed server's successor reads the folder
+        socket.send_fds(channel, [text.encode()], descriptors)
