@@ -20,6 +20,11 @@ BF = "http://docs.oasis-open.org/wsrf/bf-2"
 RP = "http://docs.oasis-open.org/wsrf/rp-2"
 RL = "http://docs.oasis-open.org/wsrf/rl-2"
 
+_WSRF_ACTIONS = {
+    "Destroy": "http://docs.oasis-open.org/wsrf/rlw-2/ImmediateResourceTermination/DestroyRequest",
+    "GetResourcePropertyDocument": "http://docs.oasis-open.org/wsrf/rpw-2/GetResourcePropertyDocument/"
+    "GetResourcePropertyDocumentRequest",
+}
 #: The characters that XML 1.0 section 2.2 has no way to carry.
 _UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: Beyond the markup itself: the white space that a parser would otherwise change.
@@ -76,6 +81,12 @@ def command(line: str) -> str:
 def service(name: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
     """Return the part of a CreateActivity that asks for a configured service."""
     return element("Service", name) + "".join(element("Parameter", value, name=key) for key, value in parameters)
+
+
+def action(body: str) -> str:
+    """Return the SOAPAction of what one of the functions below returned, as the contract has it."""
+    name = body[1:].partition(" ")[0].partition(">")[0].partition(":")[2].rstrip("/")
+    return _WSRF_ACTIONS.get(name) or f"{ACT}:wsdl/ActivityPortType/{name}Request"
 
 
 def create_activity(

@@ -186,7 +186,7 @@ class Server:
         ``within`` is how many seconds the server was asked to take at most. Raises Problem.
         """
         path = "/activity" if identifier is None else f"/activity/{identifier}"
-        status, answer = self._post(path, envelopes.envelope(body), within + ANSWER)
+        status, answer = self._post(path, body, within + ANSWER)
         if status in UNAVAILABLE:
             raise Unreachable(f"{self.base} answers HTTP {status}: it starts, stops, or is not there")
         try:
@@ -206,24 +206,24 @@ class Server:
             return Denied(f"{self.base} does not accept this token" if status == 401 else "not permitted")
         return None
 
-    def _post(self, path: str, message: bytes, timeout: float) -> tuple[int, bytes]:
+    def _post(self, path: str, body: str, timeout: float) -> tuple[int, bytes]:
         kept, self._kept = self._kept, None
         if kept is not None:
             try:
-                return self._post_on(kept, path, message, timeout)
+                return self._post_on(kept, path, body, timeout)
             except Unreachable as problem:
                 if isinstance(problem.__cause__, TimeoutError):
                     raise
                 # The server closes idle connections: that says nothing about whether it is there.
-        return self._post_on(self.connect(), path, message, timeout)
+        return self._post_on(self.connect(), path, body, timeout)
 
     def _post_on(
-        self, connection: http.client.HTTPConnection, path: str, message: bytes, timeout: float
+        self, connection: http.client.HTTPConnection, path: str, body: str, timeout: float
     ) -> tuple[int, bytes]:
-        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
+        headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{envelopes.action(body)}"'}
         try:
             connection.sock.settimeout(timeout)
-            response = self._exchange(connection, "POST", path, headers, message)
+            response = self._exchange(connection, "POST", path, headers, envelopes.envelope(body))
             answer = self.read(response)
         except BaseException:
             connection.close()

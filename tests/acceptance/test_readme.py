@@ -1,0 +1,78 @@
+"""What the README shows is run as it stands there, against a server that was started as it says."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.commands import TIMEOUT, Shell
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCK = re.compile(r"<!-- (command|run): (\w+) -->\n```(\w+)\n(.*?)\n```", re.DOTALL)
+BLOCKS: dict[str, str] = {name: code for _, name, _, code in BLOCK.findall(README)}
+OUTPUT = "      1 a\n      2 b\n"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    """A server started without any option but the port: its data lies where the README says."""
+    folder = tmp_path_factory.mktemp("home")
+    server = Shell(folder / ".local" / "share" / "wsrf-activity")
+    server.log = folder / "log"
+    del server.environment["WSRF_ACTIVITY_DATA"]
+    server.environment["HOME"] = str(folder)
+    server.start()
+    yield server
+    server.stop()
+
+
+def here(block: str, server: Shell) -> str:
+    """Return a block of the README with the address of this server in the place of the usual one."""
+    return BLOCKS[block].replace("http://127.0.0.1:8427", server.base)
+
+
+def test_every_block_of_code_is_one_that_is_run() -> None:
+    assert set(BLOCKS) == {"demo", "tests", "shell", "zeep", "curl"}
+    fences = re.findall(r"^```(\w+)$", README, re.MULTILINE)
+    assert len([language for language in fences if language != "text"]) == len(BLOCKS)
+
+
+def test_the_two_commands_are_one_line_each() -> None:
+    assert "\n" not in BLOCKS["demo"] + BLOCKS["tests"]
+
+
+def test_the_shell_block(home: Shell) -> None:
+    ended = home.script(here("shell", home))
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    lines = ended.stdout.decode().splitlines()
+    assert [line.split() for line in lines[:2]] == [["2", "b"], ["1", "a"]]
+    assert sum("Completed" in line for line in lines) == 2
+
+
+def test_the_zeep_block(home: Shell) -> None:
+    code = here("zeep", home)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 10
+    ended = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=home.environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+    assert (ended.stdout, ended.stderr) == (f"{OUTPUT}\n", "")
+
+
+def test_the_curl_block(home: Shell) -> None:
+    ended = home.script(here("curl", home))
+    assert (ended.stdout.decode(), ended.stderr) == (OUTPUT, b"")
+
+
+def test_every_link_leads_somewhere() -> None:
+    links = re.findall(r"\]\(((?!https?:)[^)#]+)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
