@@ -72,6 +72,11 @@ def read_end(folder: str) -> End | None:
     return End(int(code), reason, float(started), float(ended))
 
 
+def has_report(folder: str) -> bool:
+    """Whether all is over."""
+    return os.path.exists(f"{folder}/{REPORT}")
+
+
 def write_session(folder: str, pid: int, start: int) -> None:
     """Keep which process leads the work's session."""
     os.symlink(f"{pid} {start}", f"{folder}/{SESSION}")

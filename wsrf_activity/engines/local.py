@@ -5,7 +5,6 @@ Here is the server's side only: ``nursery.py`` gets supervisors from the zygote,
 """
 
 import asyncio
-import contextlib
 import json
 import logging
 import os
@@ -18,9 +17,10 @@ from wsrf_activity.engines.attempt import Claim
 from wsrf_activity.engines.base import CannotStart, Job, Listener, Lost, Outcome, Output, Report, Run
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.messages import Messages
-from wsrf_activity.engines.nursery import Nursery
+from wsrf_activity.engines.nursery import Keeper, Nursery
 from wsrf_activity.engines.supervisor import Order
 
+SETTLE = 1.0  #: seconds after which work is taken to go on for long
 POLL = 0.25  #: seconds between two looks at what the work says of itself
 PATIENCE = 5.0  #: seconds beyond the grace that a supervisor has to end work that was aborted
 TRIES = 5  #: how often something is asked of a supervisor whose like were killed before they answered
@@ -36,13 +36,13 @@ class LocalEngine:
     def __init__(self, limits: WorkLimits | None = None) -> None:
         self.limits = limits or WorkLimits()
         self._boot = processes.boot_id()
-        self._nursery = Nursery(self.limits.environ())
+        self.nursery = Nursery(self.limits.environ())
         self._runs: set[LocalRun] = set()
         self._watcher: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Start the process that forks supervisors, so that the first job does not wait for it."""
-        self._nursery.open()
+        self.nursery.open()
 
     async def close(self) -> None:
         """Let go of all runs: their outcomes are for a later server, and who awaits one here is cancelled."""
@@ -51,18 +51,19 @@ class LocalEngine:
         for run in tuple(self._runs):
             run.release()
         self._runs.clear()
-        self._nursery.close()
+        self.nursery.close()
 
     async def start(self, job: Job, listener: Listener) -> Run:
         """Begin an attempt, or join it where this very attempt has begun already. Raises CannotStart."""
         order = self._order(job)
         for _ in range(TRIES):
-            answer, pidfd = await self._nursery.ask(order)
+            answer, keeper = await self.nursery.ask(order)
             word, _, rest = answer.partition(" ")
+            if word == supervisor.BEGUN:
+                return self._watch(LocalRun(self, job, rest, keeper, listener))
+            self.nursery.give_back(keeper)
             if word == supervisor.FAILED:
                 raise CannotStart(rest)
-            if pidfd is not None:
-                return self._watch(LocalRun(self, job, rest, pidfd, listener))
             found = await self.attach(job, listener)
             if isinstance(found, Report) or (isinstance(found, Lost) and found.begun):
                 return Past(found)
@@ -76,12 +77,12 @@ class LocalEngine:
         claim = attempt.read_claim(folder)
         if claim is None:
             return Lost(False, "The work had not begun.")
-        pidfd = self._find(claim)
-        if pidfd is None:
+        keeper = self._find(claim, folder)
+        if keeper is None:
             await drain(Messages(job.folder, listener), job)
             return await self.outcome(job)
         session = attempt.read_session(folder)
-        run = LocalRun(self, job, str(claim.pid if session is None else session[0]), pidfd, listener)
+        run = LocalRun(self, job, str(claim.pid if session is None else session[0]), keeper, listener)
         if attempt.read_limit(folder, claim) != _seconds(job.limit):
             await run.set_limit(job.limit)  # the last server was killed before it could
         return self._watch(run)
@@ -96,16 +97,18 @@ class LocalEngine:
                 return report
             if answer == supervisor.BURIED:
                 break
-            answer, _ = await self._nursery.ask(order)
+            answer, keeper = await self.nursery.ask(order)
+            self.nursery.give_back(keeper)
         claim = attempt.read_claim(os.fspath(job.folder))
         if claim is None:
             return Lost(False, "The work had not begun.")
         rebooted = claim.boot != self._boot
         return Lost(True, f"The {'machine was restarted' if rebooted else 'work was killed'} before the work ended.")
 
-    def forget(self, run: "LocalRun") -> None:
-        """Stop looking at what a run says."""
+    def over(self, run: "LocalRun") -> None:
+        """Stop looking at what a run says, and let its supervisor do something else."""
         self._runs.discard(run)
+        self.nursery.give_back(run.keeper)
 
     def _order(self, job: Job) -> Order:
         return Order(
@@ -123,18 +126,24 @@ class LocalEngine:
             grace=self.limits.grace.total_seconds(),
         )
 
-    def _find(self, claim: Claim) -> int | None:
-        """Return a pidfd of the supervisor if it lives."""
-        if claim.boot != self._boot:
+    def _find(self, claim: Claim, folder: str) -> Keeper | None:
+        """Return a hold on the supervisor while it runs this attempt.
+
+        It is told to stay before the report is looked for: one that has not reported by then takes no other work, so
+        that its end is the attempt's.
+        """
+        if claim.boot != self._boot or attempt.has_report(folder):
             return None
         try:
-            pidfd = os.pidfd_open(claim.pid)
+            keeper = Keeper(pidfd=os.pidfd_open(claim.pid))
         except ProcessLookupError:
             return None
         process = processes.find(claim.pid)
         if process is not None and process.start == claim.start:
-            return pidfd
-        os.close(pidfd)  # the number is another process's by now
+            keeper.signal(supervisor.STAY)
+            if not attempt.has_report(folder):
+                return keeper
+        keeper.close()  # the number is another process's by now, or the process has done with this attempt
         return None
 
     def _watch(self, run: "LocalRun") -> "LocalRun":
@@ -147,23 +156,25 @@ class LocalEngine:
         while self._runs:
             await asyncio.sleep(POLL)
             for run in tuple(self._runs):
+                run.settle()
                 read(run.messages, run.job)
 
 
 class LocalRun:
     """An attempt whose supervisor lives, or has ended since anybody looked."""
 
-    def __init__(self, engine: LocalEngine, job: Job, job_id: str, pidfd: int, listener: Listener) -> None:
+    def __init__(self, engine: LocalEngine, job: Job, job_id: str, keeper: Keeper, listener: Listener) -> None:
         self.job_id = job_id  #: the pid of the work
         self.job = job
         self.messages = Messages(job.folder, listener)
         self._engine = engine
-        self._pidfd = pidfd
+        self.keeper = keeper
         self._loop = asyncio.get_running_loop()
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._aborted = False
         self._insistence: asyncio.TimerHandle | None = None
-        self._loop.add_reader(pidfd, self._end)
+        self._settles = self._loop.time() + SETTLE
+        keeper.watch(self._end)
 
     async def outcome(self) -> Outcome:
         """Return when the attempt is over and nothing of it runs any more. May be awaited once."""
@@ -173,37 +184,37 @@ class LocalRun:
 
     async def abort(self) -> None:
         """Ask the whole process tree to end: TERM, and KILL after the grace. ``outcome`` tells when it has."""
-        self._signal(signal.SIGTERM)
-        if not self._aborted and not self._gone.done():
+        if self._gone.done():
+            return  # the supervisor may have other work by now
+        self.keeper.signal(supervisor.ABORT)
+        if not self._aborted:
             self._aborted = True
             self._insist_later()
 
     async def set_limit(self, limit: timedelta | None) -> None:
         """Change the limit of work, counted from the attempt's start."""
-        with contextlib.suppress(FileNotFoundError):  # the folder was removed, and the work with it
+        if not self._gone.done():
             attempt.write_limit(os.fspath(self.job.folder), _seconds(limit))
-        self._signal(signal.SIGUSR1)
+            self.keeper.signal(supervisor.LOOK)
 
     def release(self) -> None:
         """Stop watching; ``outcome`` is cancelled if it waits."""
-        if self._pidfd >= 0:
-            self._loop.remove_reader(self._pidfd)
-            os.close(self._pidfd)
-            self._pidfd = -1
+        self._gone.cancel()
+        self.keeper.close()
         if self._insistence is not None:
             self._insistence.cancel()
-        self._gone.cancel()
+
+    def settle(self) -> None:
+        """Keep less of work that takes its time."""
+        if not self._gone.done() and self._loop.time() > self._settles:
+            self.keeper.settle()
 
     def _end(self) -> None:
         if not self._gone.done():
             self._gone.set_result(None)
-        self.release()
-        self._engine.forget(self)
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._pidfd >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, number)
+        if self._insistence is not None:
+            self._insistence.cancel()
+        self._engine.over(self)
 
     def _insist_later(self) -> None:
         self._insistence = self._loop.call_later(self._engine.limits.grace.total_seconds() + PATIENCE, self._insist)
@@ -219,7 +230,7 @@ class LocalRun:
         if process is not None and process.state not in "Tt" and attempt.read_end(folder) is not None:
             self._insist_later()
         else:
-            self._signal(signal.SIGKILL)
+            self.keeper.signal(signal.SIGKILL)
 
 
 class Past:

@@ -1,17 +1,22 @@
-"""The server's end of the zygote: keeps one running, and brings each order to a supervisor fresh from it."""
+"""The server's end of the zygote: keeps one running, and has supervisors from it at hand."""
 
 import asyncio
+import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from wsrf_activity.engines import descriptors, processes
+from wsrf_activity.engines import descriptors, processes, supervisor
 from wsrf_activity.engines.supervisor import Order
 
-AT_ONCE = 64  #: orders under way; each has descriptors in flight, whose number the kernel bounds
-PATIENCE = 1.0  #: seconds without an answer after which the zygote is looked at
+AT_ONCE = 64  #: orders under way; each may have descriptors in flight, whose number the kernel bounds
+PATIENCE = 5.0  #: seconds for an order to be taken up; then it is given to another supervisor
+BURIAL = 30.0  #: seconds until a process that cannot be interrupted is left to die of the KILL that it has got
+IDLE = 8  #: supervisors that wait for more work, so that short work does not pay for a fork
 
 _ROOT = Path(__file__).parents[2]
 #: Isolated and without site-packages, for it needs the standard library and this package only: small and quick.
@@ -23,6 +28,101 @@ main(int(sys.argv[2]))
 """
 
 
+class Keeper:
+    """The server's hold on one supervisor, by its channel as long as that is open, and by a pidfd."""
+
+    def __init__(self, channel: socket.socket | None = None, pidfd: int | None = None) -> None:
+        self._channel = channel
+        self._pidfd = pidfd
+        self._lines: list[str] = []
+        self._watched: int | None = None  #: descriptor
+        self._over: Callable[[], None] = _nothing
+
+    @property
+    def idle(self) -> bool:
+        """Whether it may be asked for the next thing."""
+        return self._channel is not None
+
+    async def ask(self, order: bytes) -> str:
+        """Give it an order and return the answer, which is empty when it was killed."""
+        loop = asyncio.get_running_loop()
+        if self._channel is None:
+            return ""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            await loop.sock_sendall(self._channel, order)
+            while not self._lines and self._channel is not None:
+                await _ready(self._channel.fileno())
+                self._read()
+        return self._lines.pop(0) if self._lines else ""
+
+    def watch(self, over: Callable[[], None]) -> None:
+        """Call this once in the event loop, when its work is over or it has ended."""
+        self._over = over
+        loop = asyncio.get_running_loop()
+        if supervisor.ENDED in self._lines:
+            loop.call_soon(self._finish)
+        else:
+            self._look(self._pidfd if self._channel is None else self._channel.fileno())
+
+    def settle(self) -> None:
+        """Close the channel of work that goes on for long: one descriptor is enough then. It ends with that work."""
+        if self._channel is not None and self._pidfd is not None:
+            self._look(self._pidfd)
+            self._channel.close()
+            self._channel = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal; none to a process that has ended, whoever has its number now."""
+        if self._pidfd is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, number)
+
+    def close(self) -> None:
+        """Let go of it. With no work it ends."""
+        self._look(None)
+        if self._channel is not None:
+            self._channel.close()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+        self._channel = self._pidfd = None
+
+    def _look(self, descriptor: int | None) -> None:
+        if self._watched is not None:
+            asyncio.get_running_loop().remove_reader(self._watched)
+        if descriptor is not None:
+            asyncio.get_running_loop().add_reader(descriptor, self._come)
+        self._watched = descriptor
+
+    def _come(self) -> None:
+        if self._channel is not None:
+            self._read()
+        if self._channel is None or supervisor.ENDED in self._lines:
+            self._finish()
+
+    def _read(self) -> None:
+        if self._channel is None:
+            return
+        try:
+            content, pidfds = descriptors.receive(self._channel, 65536)
+        except ConnectionResetError:
+            content, pidfds = b"", []
+        for pidfd in pidfds:
+            if self._pidfd is not None:
+                os.close(self._pidfd)
+            self._pidfd = pidfd
+        self._lines += content.decode().splitlines()
+        if not content:
+            self._look(None)
+            self._channel.close()
+            self._channel = None
+
+    def _finish(self) -> None:
+        self._look(None)
+        self._lines.clear()
+        over, self._over = self._over, _nothing
+        over()
+
+
 class Nursery:
     """Where supervisors come from. ``ask`` may be called at any time, whatever was killed."""
 
@@ -32,6 +132,7 @@ class Nursery:
         self._control: socket.socket | None = None
         self._handing = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._idle: list[Keeper] = []
 
     def open(self) -> socket.socket:
         """Start a zygote unless one runs, and return the socket to it."""
@@ -52,33 +153,51 @@ class Nursery:
         return self._control
 
     def close(self) -> None:
-        """End the zygote. It has nothing that could be lost; supervisors do not notice."""
-        if self._control is not None:
-            self._control.close()
-            self._control = None
-        if self._zygote is not None:
-            self._zygote.kill()
-            self._zygote.wait()
-            self._zygote = None
+        """End the zygote and who is idle. Supervisors at work do not notice."""
+        self._forget_idle()
+        self._end_zygote()
 
-    async def ask(self, order: Order) -> tuple[str, int | None]:
-        """Give an order to a new supervisor; return its answer and, of one that lives on, a pidfd.
+    async def ask(self, order: Order) -> tuple[str, Keeper]:
+        """Give an order to a supervisor; return its answer and the hold on it, for the caller to give back.
 
-        The answer is empty where the zygote or the supervisor was killed meanwhile.
+        The answer is empty where nobody took it up in time, and where the supervisor was killed. One that takes it up
+        later finds that nobody waits, and begins nothing.
         """
         async with self._slots:
-            ours, theirs = socket.socketpair()
-            with ours:
-                ours.setblocking(False)
-                with theirs:
-                    await self._hand_over(theirs)
-                answering = asyncio.ensure_future(_converse(ours, order.encode()))
-                try:
-                    while not (await asyncio.wait([answering], timeout=PATIENCE))[0]:
-                        self._replace_stopped()
-                    return answering.result()
-                finally:
-                    answering.cancel()
+            keeper = self._idle.pop() if self._idle else Keeper()
+            try:
+                async with asyncio.timeout(BURIAL if order.bury else PATIENCE):
+                    if not keeper.idle:
+                        keeper = await self._fork()
+                    answer = await keeper.ask(order.encode())
+            except TimeoutError:
+                answer = ""
+                self._replace_stopped()
+            except BaseException:
+                keeper.close()
+                raise
+            if not answer:
+                keeper.close()
+                self._forget_idle()
+            return answer, keeper
+
+    def give_back(self, keeper: Keeper) -> None:
+        """Have it wait for the next order, if it can and is needed."""
+        if keeper.idle and len(self._idle) < IDLE and self._control is not None:
+            self._idle.append(keeper)
+        else:
+            keeper.close()
+
+    async def _fork(self) -> Keeper:
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        try:
+            with theirs:
+                await self._hand_over(theirs)
+        except BaseException:
+            ours.close()
+            raise
+        return Keeper(ours)
 
     async def _hand_over(self, channel: socket.socket) -> None:
         async with self._handing:
@@ -90,24 +209,31 @@ class Nursery:
                 except BlockingIOError:
                     await _ready(control.fileno(), write=True)
                 except (BrokenPipeError, ConnectionResetError):
-                    self.close()
+                    self._end_zygote()
 
     def _replace_stopped(self) -> None:
-        """End a zygote that somebody stopped: its socket breaks, and what it was to do is asked again."""
+        """End a zygote that somebody stopped: what it was to do is asked again."""
         zygote = None if self._zygote is None else processes.find(self._zygote.pid)
-        if zygote is not None and zygote.state in "Tt":
-            self.close()
+        if zygote is not None and zygote.state in "TtZ":
+            self._end_zygote()
+
+    def _end_zygote(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._zygote is not None:
+            self._zygote.kill()
+            self._zygote.wait()
+            self._zygote = None
+
+    def _forget_idle(self) -> None:
+        """Do not try one after another of those who may have been killed together."""
+        while self._idle:
+            self._idle.pop().close()
 
 
-async def _converse(channel: socket.socket, order: bytes) -> tuple[str, int | None]:
-    try:
-        await asyncio.get_running_loop().sock_sendall(channel, order)
-        channel.shutdown(socket.SHUT_WR)
-        await _ready(channel.fileno())
-        content, pidfds = descriptors.receive(channel, 65536)
-    except (BrokenPipeError, ConnectionResetError):
-        return "", None
-    return content.decode(), pidfds[0] if pidfds else None
+def _nothing() -> None:
+    pass
 
 
 def _set(ready: asyncio.Future[None]) -> None:

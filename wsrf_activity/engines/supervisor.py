@@ -1,7 +1,8 @@
-"""The process that owns one attempt: begins the work, ends it when its time is over, and leaves a report.
+"""The process that owns an attempt: begins the work, ends it when its time is over, and leaves a report.
 
-It is forked from the zygote, lives exactly as long as the work, and needs nobody: neither the zygote nor the server.
-All that it has to say lies in the attempt's folder (``attempt.py``) or is one word over the channel to the server.
+It is forked from the zygote and needs nobody: neither the zygote nor, once the work has begun, the server. All that it
+has to say lies in the attempt's folder (``attempt.py``) or is a line over the channel to the server. When its work is
+over it takes the next, since a fork costs more than most of what it does; it ends when nobody is there to ask.
 """
 
 import contextlib
@@ -19,13 +20,18 @@ from typing import NamedTuple
 from wsrf_activity.engines import attempt, outputs, processes
 from wsrf_activity.engines.attempt import Claim, End
 
+ABORT = signal.SIGTERM  #: end the work
+LOOK = signal.SIGUSR1  #: the limit was changed
+STAY = signal.SIGUSR2  #: somebody waits for this process to end: take no other work after this
+
 #: What the supervisor waits for. Blocked in the zygote, so that none is lost around the fork.
-AWAITED = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1})
+AWAITED = frozenset({signal.SIGCHLD, ABORT, LOOK, STAY})
 CHILD = frozenset({signal.SIGCHLD})
 
-#: The answers to the server. FAILED is followed by a sentence, BEGUN by the work's pid and accompanied by a pidfd.
-BEGUN = "begun"  #: this supervisor runs the work
-TAKEN = "taken"  #: another one does, or did
+#: The answers to the server, a line each. BEGUN is followed by the work's pid, FAILED by a sentence.
+BEGUN = "begun"  #: this supervisor runs the work; a pidfd of it comes along
+ENDED = "ended"  #: the work that it ran is over, and there is a report
+TAKEN = "taken"  #: another one runs or ran the work
 FAILED = "failed"
 BURIED = "buried"  #: nothing is left of the work
 
@@ -53,7 +59,7 @@ class Order(NamedTuple):
 
     def encode(self) -> bytes:
         """Write it for the channel."""
-        return json.dumps(self._asdict()).encode()
+        return json.dumps(self._asdict()).encode() + b"\n"
 
     @property
     def cookies(self) -> dict[str, str]:
@@ -69,74 +75,128 @@ class Taken(Exception):
     """The attempt is another supervisor's."""
 
 
-def supervise(channel: socket.socket, boot: str) -> None:
-    """Serve the one order that comes over the channel. The process is of no use afterwards."""
-    content = b"".join(iter(lambda: channel.recv(65536), b""))
-    if not content:
-        return  # the server was killed in the middle of it; its successor asks again
-    order = Order(**json.loads(content))
-    try:
+class Supervisor:
+    """Serves one server, order after order."""
+
+    def __init__(self, channel: socket.socket, boot: str) -> None:
+        self._channel = channel
+        self._boot = boot
+        this = processes.find(os.getpid())
+        self._start = 0 if this is None else this.start
+        self._stays = False
+
+    def serve(self) -> None:
+        """Take orders until the server has gone, or until a later one waits for the end of this process."""
+        while not self._stays and (content := self._receive()):
+            order = Order(**json.loads(content))
+            try:
+                self._obey(order)
+            except Taken:
+                self._answer(TAKEN)
+            except NotStarted as error:
+                self._answer(f"{FAILED} {error}")
+            except Exception:
+                attempt.write_whole(f"{order.folder}/{attempt.CRASH}", traceback.format_exc().encode())
+                raise
+
+    def _obey(self, order: Order) -> None:
+        self._notice()
         if order.bury:
-            _bury(order, channel, boot)
-        else:
-            _run(order, channel, boot)
-    except Taken:
-        _answer(channel, TAKEN)
-    except NotStarted as error:
-        _answer(channel, f"{FAILED} {error}")
-    except Exception:
-        attempt.write_whole(f"{order.folder}/{attempt.CRASH}", traceback.format_exc().encode())
-        raise
+            _bury(order, self._boot)
+            self._answer(BURIED)
+            return
+        self._run(order)
+        self._notice()
+        if not self._stays:
+            self._answer(ENDED)
 
+    def _notice(self) -> None:
+        """Take the signals that came between two pieces of work: what was for the last is not for the next."""
+        while came := signal.sigtimedwait(AWAITED, 0):
+            self._stays |= came.si_signo == STAY
 
-def _run(order: Order, channel: socket.socket, boot: str) -> None:
-    claim = _claim(order, channel, boot)
-    try:
-        report = _reserve(order)
-        pid = _spawn(order)
-    except (OSError, ValueError) as error:
-        os.unlink(f"{order.folder}/{attempt.SUPERVISOR}")
-        raise NotStarted(_why(order, error)) from error
-    clock, started = time.monotonic(), time.time()
-    _answer(channel, f"{BEGUN} {pid}", os.pidfd_open(os.getpid()))
-    channel.close()
-    main = processes.find(pid)
-    if main is not None:
-        attempt.write_session(order.folder, pid, main.start)
-    tree = _Tree(pid)
-    reason = _tend(tree, order.folder, claim, clock)
-    ended = time.time()
-    tree.end(order.grace)
-    if reason != "exited":
+    def _run(self, order: Order) -> None:
+        claim = self._claim(order)
+        try:
+            report = _reserve(order)
+            pid = _spawn(order)
+        except (OSError, ValueError) as error:
+            os.unlink(f"{order.folder}/{attempt.SUPERVISOR}")
+            raise NotStarted(_why(order, error)) from error
+        clock, started = time.monotonic(), time.time()
+        self._answer(f"{BEGUN} {pid}", os.pidfd_open(os.getpid()))
+        main = processes.find(pid)
+        if main is not None:
+            attempt.write_session(order.folder, pid, main.start)
+        tree = _Tree(pid)
+        reason = self._tend(tree, order.folder, claim, clock)
         ended = time.time()
-    code = os.waitstatus_to_exitcode(tree.status or 0)
-    reason = _full(order, code) if reason == "exited" else reason
-    end = End(128 - code if code < 0 else code, reason, started, max(started, ended))
-    end.write(order.folder)
-    _report(order, end, report)
+        tree.end(order.grace)
+        if reason != "exited":
+            ended = time.time()
+        code = os.waitstatus_to_exitcode(tree.status or 0)
+        reason = _full(order, code) if reason == "exited" else reason
+        end = End(128 - code if code < 0 else code, reason, started, max(started, ended))
+        end.write(order.folder)
+        _report(order, end, report)
 
+    def _claim(self, order: Order) -> Claim:
+        """Become the one who runs the attempt, unless nobody waits for that any more.
 
-def _claim(order: Order, channel: socket.socket, boot: str) -> Claim:
-    """Become the one who runs the attempt, unless nobody waits for that any more.
+        A server that was killed has a successor, which finds no claim and asks again, or learns that the activity was
+        aborted meanwhile: then a late start would be work that nobody knows of.
+        """
+        claim = Claim(os.getpid(), self._start, self._boot, order.limit)
+        hung_up = select.poll()
+        hung_up.register(self._channel, 0)
+        try:
+            os.makedirs(f"{order.folder}/{attempt.WORK}", exist_ok=True)
+            os.chdir(f"{order.folder}/{attempt.WORK}")
+            if hung_up.poll(0):
+                raise Taken
+            claim.write(order.folder)
+        except FileExistsError:
+            raise Taken from None
+        except OSError as error:
+            raise NotStarted(f"The folder of the work cannot be made: {error.strerror}.") from error
+        return claim
 
-    A server that was killed has a successor, which finds no claim and asks again, or learns that the activity was
-    aborted meanwhile: then a late start would be work that nobody knows of.
-    """
-    this = processes.find(os.getpid())
-    claim = Claim(os.getpid(), this.start if this else 0, boot, order.limit)
-    hung_up = select.poll()
-    hung_up.register(channel, 0)
-    try:
-        os.makedirs(f"{order.folder}/{attempt.WORK}", exist_ok=True)
-        os.chdir(f"{order.folder}/{attempt.WORK}")
-        if hung_up.poll(0):
-            raise Taken
-        claim.write(order.folder)
-    except FileExistsError:
-        raise Taken from None
-    except OSError as error:
-        raise NotStarted(f"The folder of the work cannot be made: {error.strerror}.") from error
-    return claim
+    def _tend(self, tree: "_Tree", folder: str, claim: Claim, clock: float) -> str:
+        """Wait for what ends the work and return its name. The limit counts on the clock that nobody can set."""
+        limit = claim.limit
+        while True:
+            tree.gone()
+            if tree.status is not None:
+                return "exited"
+            left = _HALF_A_DAY if limit is None else clock + limit - time.monotonic()
+            if left <= 0:
+                return "limit"
+            came = signal.sigtimedwait(AWAITED, min(left, _HALF_A_DAY))
+            number = None if came is None else came.si_signo
+            if number == ABORT:
+                return "aborted"
+            self._stays |= number == STAY
+            if number == LOOK:
+                limit = attempt.read_limit(folder, claim)
+
+    def _receive(self) -> bytes:
+        """Return the next order; nothing where the server has gone, even in the middle of it."""
+        content = b""
+        while not content.endswith(b"\n"):
+            try:
+                part = self._channel.recv(65536)
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return b""
+            content += part
+        return content
+
+    def _answer(self, text: str, *pidfds: int) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a killed server's successor reads the folder
+            socket.send_fds(self._channel, [text.encode() + b"\n"], pidfds)
+        for pidfd in pidfds:
+            os.close(pidfd)
 
 
 def _reserve(order: Order) -> int:
@@ -237,23 +297,6 @@ class _Tree:
             processes.send(everybody, each)
 
 
-def _tend(tree: _Tree, folder: str, claim: Claim, clock: float) -> str:
-    """Wait for what ends the work and return its name. The limit counts on the clock that nobody can set."""
-    limit = claim.limit
-    while True:
-        tree.gone()
-        if tree.status is not None:
-            return "exited"
-        left = _HALF_A_DAY if limit is None else clock + limit - time.monotonic()
-        if left <= 0:
-            return "limit"
-        came = signal.sigtimedwait(AWAITED, min(left, _HALF_A_DAY))
-        if came is not None and came.si_signo == signal.SIGTERM:
-            return "aborted"
-        if came is not None and came.si_signo == signal.SIGUSR1:
-            limit = attempt.read_limit(folder, claim)
-
-
 def _full(order: Order, code: int) -> str:
     """Tell work that met the cap on output from work that ended by itself.
 
@@ -284,6 +327,7 @@ def _report(order: Order, end: End, file: int) -> None:
     }
     length = os.pwrite(file, json.dumps(report).encode(), 0)
     os.ftruncate(file, length)
+    os.close(file)
     os.rename(_draft(order), f"{order.folder}/{attempt.REPORT}")
 
 
@@ -292,7 +336,7 @@ def _iso(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{microseconds:06}Z"
 
 
-def _bury(order: Order, channel: socket.socket, boot: str) -> None:
+def _bury(order: Order, boot: str) -> None:
     cookies = tuple(f"{name}={value}".encode() for name, value in order.cookies.items())
     claim = attempt.read_claim(order.folder)
     leader = attempt.read_session(order.folder) if claim is not None and claim.boot == boot else None
@@ -307,9 +351,3 @@ def _bury(order: Order, channel: socket.socket, boot: str) -> None:
     end = attempt.read_end(order.folder)
     if end is not None:
         _report(order, end, _reserve(order))
-    _answer(channel, BURIED)
-
-
-def _answer(channel: socket.socket, text: str, *descriptors: int) -> None:
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a killed server's successor reads the folder
-        socket.send_fds(channel, [text.encode()], descriptors)

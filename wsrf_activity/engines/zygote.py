@@ -39,16 +39,17 @@ def _fork(control: socket.socket, descriptor: int, boot: str) -> None:
         try:
             forked = os.fork()
         except OSError as error:
-            channel.send(f"{supervisor.FAILED} No process can be made for the work: {error.strerror}.".encode())
+            channel.send(f"{supervisor.FAILED} No process can be made for the work: {error.strerror}.\n".encode())
             return
         if forked:
             return
         try:
+            gc.enable()
             control.close()
             os.setsid()
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
             _prctl(_PR_SET_NAME, b"wsrf-supervisor", 0, 0, 0)
-            supervisor.supervise(channel, boot)
+            supervisor.Supervisor(channel, boot).serve()
         finally:
             os._exit(0)  # the zygote's own course must not go on here, whatever happened
