@@ -4,6 +4,7 @@ Small facts are the targets of symbolic links: such a link is made in one system
 process only. It is imported by every supervisor, so it imports next to nothing.
 """
 
+import contextlib
 import os
 from typing import NamedTuple
 
@@ -50,8 +51,9 @@ class End(NamedTuple):
     ended: float
 
     def write(self, folder: str) -> None:
-        """Keep it; who has said so first is right."""
-        os.symlink(f"{self.code} {self.reason} {self.started!r} {self.ended!r}", f"{folder}/{ENDED}")
+        """Keep it if the disk allows; who has said so first is right."""
+        with contextlib.suppress(OSError):
+            os.symlink(f"{self.code} {self.reason} {self.started!r} {self.ended!r}", f"{folder}/{ENDED}")
 
 
 def read_claim(folder: str) -> Claim | None:
@@ -78,8 +80,9 @@ def has_report(folder: str) -> bool:
 
 
 def write_session(folder: str, pid: int, start: int) -> None:
-    """Keep which process leads the work's session."""
-    os.symlink(f"{pid} {start}", f"{folder}/{SESSION}")
+    """Keep which process leads the work's session, if the disk allows."""
+    with contextlib.suppress(OSError):
+        os.symlink(f"{pid} {start}", f"{folder}/{SESSION}")
 
 
 def read_session(folder: str) -> tuple[int, int] | None:

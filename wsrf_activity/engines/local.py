@@ -48,6 +48,7 @@ class LocalEngine:
         """Let go of all runs: their outcomes are for a later server, and who awaits one here is cancelled."""
         if self._watcher is not None:
             self._watcher.cancel()
+            await asyncio.wait([self._watcher])
         for run in tuple(self._runs):
             run.release()
         self._runs.clear()
@@ -66,7 +67,7 @@ class LocalEngine:
                 raise CannotStart(rest)
             found = await self.attach(job, listener)
             if isinstance(found, Report) or (isinstance(found, Lost) and found.begun):
-                return Past(found)
+                return Past(found, _job_id(os.fspath(job.folder)))
             if not isinstance(found, Lost):
                 return found
         raise CannotStart("The process that starts all work ended before it could, again and again.")
@@ -81,8 +82,7 @@ class LocalEngine:
         if keeper is None:
             await drain(Messages(job.folder, listener), job)
             return await self.outcome(job)
-        session = attempt.read_session(folder)
-        run = LocalRun(self, job, str(claim.pid if session is None else session[0]), keeper, listener)
+        run = LocalRun(self, job, _job_id(folder), keeper, listener)
         if attempt.read_limit(folder, claim) != _seconds(job.limit):
             await run.set_limit(job.limit)  # the last server was killed before it could
         return self._watch(run)
@@ -112,11 +112,11 @@ class LocalEngine:
 
     def _order(self, job: Job) -> Order:
         return Order(
-            folder=os.fspath(job.folder),
+            folder=os.path.abspath(job.folder),
             activity_id=job.activity_id,
             attempt=job.attempt,
             argv=job.argv,
-            stdin=None if job.stdin is None else os.fspath(job.stdin),
+            stdin=None if job.stdin is None else os.path.abspath(job.stdin),
             input_as_file=job.input_as_file,
             limit=_seconds(job.limit),
             results={name: (result.path, result.media_type) for name, result in job.results.items()},
@@ -236,9 +236,8 @@ class LocalRun:
 class Past:
     """An attempt that was to be joined but is over."""
 
-    job_id = ""
-
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, outcome: Outcome, job_id: str) -> None:
+        self.job_id = job_id
         self._outcome = outcome
 
     async def outcome(self) -> Outcome:
@@ -282,6 +281,11 @@ def _read_report(folder: Path) -> Report | None:
         outputs=tuple(Output(*fields) for fields in content["outputs"]),
         missing=tuple(content["missing"]),
     )
+
+
+def _job_id(folder: str) -> str:
+    session = attempt.read_session(folder)
+    return "" if session is None else str(session[0])
 
 
 def _seconds(time: timedelta | None) -> float | None:

@@ -16,7 +16,7 @@ from wsrf_activity.engines.supervisor import Order
 AT_ONCE = 64  #: orders under way; each may have descriptors in flight, whose number the kernel bounds
 PATIENCE = 5.0  #: seconds for an order to be taken up; then it is given to another supervisor
 BURIAL = 30.0  #: seconds until a process that cannot be interrupted is left to die of the KILL that it has got
-IDLE = 8  #: supervisors that wait for more work, so that short work does not pay for a fork
+IDLE = 16  #: supervisors that wait for more work, so that short work does not pay for a fork
 
 _ROOT = Path(__file__).parents[2]
 #: Isolated and without site-packages, for it needs the standard library and this package only: small and quick.

@@ -27,6 +27,7 @@ STAY = signal.SIGUSR2  #: somebody waits for this process to end: take no other 
 #: What the supervisor waits for. Blocked in the zygote, so that none is lost around the fork.
 AWAITED = frozenset({signal.SIGCHLD, ABORT, LOOK, STAY})
 CHILD = frozenset({signal.SIGCHLD})
+_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 #: The answers to the server, a line each. BEGUN is followed by the work's pid, FAILED by a sentence.
 BEGUN = "begun"  #: this supervisor runs the work; a pidfd of it comes along
@@ -228,7 +229,7 @@ def _spawn(order: Order) -> int:
             file_actions=[(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)],
             setsid=True,
             setsigmask=(),
-            setsigdef=signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP},
+            setsigdef=_CATCHABLE,
         )
     finally:
         for file in files:
