@@ -51,9 +51,7 @@ def _teach(six: ModuleType) -> None:
     """Give six's importer what Python asks of one since 3.4, in terms of what it has."""
     importer = six._importer
 
-    def find_spec(
-        name: str, _path: object = None, _target: object = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    def find_spec(name: str, _path: object = None, _target: object = None) -> importlib.machinery.ModuleSpec | None:
         return importlib.util.spec_from_loader(name, importer) if name in importer.known_modules else None
 
     def create_module(spec: importlib.machinery.ModuleSpec) -> ModuleType:
