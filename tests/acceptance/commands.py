@@ -81,6 +81,8 @@ class Shell:
         """Start a command and leave it running."""
         return subprocess.Popen(
             [*COMMANDS[program], *arguments],
+            # Unbuffered, so that what was not read as a line is still there for communicate().
+            bufsize=0,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

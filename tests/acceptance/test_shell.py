@@ -43,9 +43,9 @@ def read_line(process: subprocess.Popen[bytes]) -> bytes:
 
 def test_a_pipeline_runs_there_as_it_would_run_here(shell: Shell) -> None:
     ended = shell.script(
-        """set -o pipefail; cd "$WSRF_ACTIVITY_DATA"
-        printf '>b\\nGATTACA\\n>a\\nCCGG\\n' | acjob -t pipe "grep -v '>' | sort | tr ACGT TGCA" | rev > tree.ph
-        echo $?; cat tree.ph"""
+        """set -o pipefail; tree="$WSRF_ACTIVITY_DATA/tree.ph"
+        printf '>b\\nGATTACA\\n>a\\nCCGG\\n' | acjob -t pipe "grep -v '>' | sort | tr ACGT TGCA" | rev > "$tree"
+        echo $?; cat "$tree" """
     )
     assert ended.stdout == b"0\nCCGG\nTGTAATC\n", ended.stderr
 
@@ -150,8 +150,8 @@ def test_a_reader_that_has_enough_ends_the_work(shell: Shell) -> None:
 
 
 def test_a_closed_standard_error_disturbs_nothing(shell: Shell) -> None:
-    ended = shell.script('acjob "echo out; echo err >&2" 2>&-')
-    assert (ended.returncode, ended.stdout) == (0, b"out\n")
+    ended = shell.script('acjob "echo out; seq 1 100000 >&2; echo more" 2>&-')
+    assert (ended.returncode, ended.stdout) == (0, b"out\nmore\n")
 
 
 def test_an_unknown_service_is_wrong_usage(shell: Shell) -> None:

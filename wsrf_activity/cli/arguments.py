@@ -46,6 +46,8 @@ def as_seconds(text: str) -> float:
 
 def complain(program: str, message: object) -> None:
     """Say one line on standard error, if anybody still reads it."""
+    if sys.stderr is None:
+        return  # closed by whoever started us; print() would take standard output in its place
     try:
         print(f"{program}: {message}", file=sys.stderr, flush=True)
     except OSError:
@@ -54,6 +56,7 @@ def complain(program: str, message: object) -> None:
 
 def run(program: str, body: Callable[[], int]) -> int:
     """Return the exit code of ``body``, turning what can go wrong into one line and a code."""
+    _occupy_standard_descriptors()
     try:
         code = body()
         if sys.stdout is not None:
@@ -68,6 +71,15 @@ def run(program: str, body: Callable[[], int]) -> int:
         # The interpreter flushes once more at its end, which must not complain.
         _point_at_null(1)
         return BROKEN_PIPE
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open what was closed (``2>&-``): else a socket gets that number, and the server the job's output."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def _point_at_null(descriptor: int) -> None:

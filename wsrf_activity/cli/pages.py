@@ -1,6 +1,6 @@
 """What the commands show a person, with rich: a page on a terminal, plain lines where there is none."""
 
-import os
+import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wsrf_activity.cli.activities import PLAIN, Activity
+from wsrf_activity.cli.quick import default_data
 
 #: How each phase looks.
 STYLES: Mapping[str, str] = {
@@ -50,27 +51,31 @@ def console() -> Console:
 
 def announce(started: Started) -> None:
     """Say where a new server is and how to use it."""
-    login = f"Authorization: Bearer $(cat {started.token_file})" if started.token_file else "not wanted (--no-auth)"
+    login = "not wanted (--no-auth)"
+    if started.token_file:
+        login = f"Authorization: Bearer $(cat {shlex.quote(str(started.token_file))})"
+    where = "" if started.data == Path(default_data()) else f" --data {shlex.quote(str(started.data))}"
     facts = {
         "listens at": started.base_url,
         "WSDL": started.wsdl_url,
         "data": str(started.data),
         "database": started.database,
         "log in with": login,
-        "try": 'acjob "echo hello; date"',
+        "try": f'acjob{where} "echo hello; date"',
     }
-    if started.data != _default_data():
-        facts["try"] = f'acjob --data {started.data} "echo hello; date"'
     shown = console()
-    lines = _pairs(facts)
-    shown.print(Panel(lines, title="wsrf-activity", expand=False) if shown.is_terminal else lines)
-    shown.file.flush()
+    if shown.is_terminal:
+        shown.print(Panel(_pairs(facts), title="wsrf-activity", expand=False))
+    else:
+        _print_pairs(shown, facts)
 
 
-def _default_data() -> Path:
-    from wsrf_activity.cli.quick import default_data
-
-    return Path(os.environ.get("WSRF_ACTIVITY_DATA") or default_data())
+def _print_pairs(shown: Console, facts: Mapping[str, str]) -> None:
+    if shown.is_terminal:
+        shown.print(_pairs(facts))
+        return
+    for name, value in facts.items():
+        shown.print(f"{name:<14} {escape(value)}", soft_wrap=True)
 
 
 def _pairs(facts: Mapping[str, str]) -> Table:
@@ -122,7 +127,7 @@ def show_activity(activity: Activity) -> None:
         "progress": _progress(activity),
     }
     facts["exit code"] = None if activity.exit_code is None else str(activity.exit_code)
-    shown.print(_pairs({key: value for key, value in facts.items() if value}))
+    _print_pairs(shown, {key: value for key, value in facts.items() if value})
     if activity.errors:
         shown.print("\n[bold]errors[/]")
     for entry in activity.errors:
