@@ -94,6 +94,7 @@ class Work:
     media_type: str = "application/octet-stream"  #: of standard output
     results: Mapping[str, ResultSpec] = field(default_factory=dict)
     restart: RestartPolicy = RestartPolicy.ABORT
+    retries: int = 0  #: how often failed work is run again by itself
     keep: timedelta = timedelta(days=14)  #: how long the record stays after the end, unless the client said
 
 

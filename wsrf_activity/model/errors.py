@@ -42,7 +42,9 @@ class NotFound(Problem):
 class NoSuchActivity(NotFound):
     """Unknown, expired, destroyed, or somebody else's: the four look alike."""
 
-    def __init__(self, description: str = "There is no such activity: it never was, has expired, or was destroyed.") -> None:
+    def __init__(
+        self, description: str = "There is no such activity: it never was, has expired, or was destroyed."
+    ) -> None:
         """Say the one sentence unless the caller knows a better one."""
         super().__init__(description)
 

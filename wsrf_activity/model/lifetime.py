@@ -103,9 +103,7 @@ class LifetimePolicy:
         """
         return self._within(requested, now, TerminationTimeRejected)
 
-    def _within(
-        self, requested: Requested, now: datetime, rejection: type[TerminationTimeRejected]
-    ) -> datetime | None:
+    def _within(self, requested: Requested, now: datetime, rejection: type[TerminationTimeRejected]) -> datetime | None:
         latest = self.latest(now)
         if isinstance(requested, Never):
             wanted = FAR

@@ -84,6 +84,7 @@ def violations(element: etree._Element) -> list[str]:
     Returns a message for each complaint, and none for an element of a foreign namespace, about which the schemas say
     nothing. The element is neither changed nor, where it is valid, copied. White space around simple content is
     accepted as XML Schema has it (part 2, section 4.3.6), although libxml2 refuses some: who reads the value strips it.
+    While it is judged no other thread may touch its document, which lxml borrows.
     """
     tag = element.tag
     if tag in _UNDECLARED_BUT_LEGAL or (tag not in _declared() and _is_foreign(element)):
@@ -96,9 +97,13 @@ def _is_foreign(element: etree._Element) -> bool:
 
 
 def clark_name(scope: etree._Element, qname: str) -> str:
-    """Expand a QName with the prefixes in scope, the default namespace included (XML Schema part 2, section 3.2.18)."""
+    """Expand a QName with the prefixes in scope, the default namespace included (XML Schema part 2, section 3.2.18).
+
+    Raises KeyError for a prefix that is not declared there.
+    """
     prefix, _, local = qname.rpartition(":")
-    return f"{{{scope.nsmap[prefix or None]}}}{local}"
+    namespace = scope.nsmap[prefix] if prefix else scope.nsmap.get(None)
+    return f"{{{namespace}}}{local}" if namespace else local
 
 
 # A schema object has one error log, which every validation clears: reasons come from a second one, one at a time.

@@ -1,0 +1,327 @@
+"""The use cases: start, read, list, wait, change, end. Each takes who calls, and shows nobody what is another's."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from wsrf_activity.engines.base import Engine
+from wsrf_activity.manager.content import LIVE_OUTPUTS, Content
+from wsrf_activity.manager.folders import Folders
+from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receive
+from wsrf_activity.manager.ledger import Clock, Ledger
+from wsrf_activity.manager.removing import Remover
+from wsrf_activity.manager.running import Runner
+from wsrf_activity.manager.waiting import Condition, Waiters
+from wsrf_activity.model import changes
+from wsrf_activity.model.activity import COMMAND_SERVICE, Activity, Work, new_id
+from wsrf_activity.model.errors import (
+    InvalidParameter,
+    NoSuchActivity,
+    NotPermitted,
+    RequestConflict,
+    UnknownService,
+)
+from wsrf_activity.model.events import between
+from wsrf_activity.model.identity import Principal
+from wsrf_activity.model.lifetime import LifetimePolicy, Requested, format_duration
+from wsrf_activity.model.listing import Filter, Page, Upload
+from wsrf_activity.model.phases import Phase
+from wsrf_activity.model.services import Service, ad_hoc
+from wsrf_activity.store import Database, Records
+
+_TEXT = 255  #: characters that a name, group, run or request id may have
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is allowed; sizes in bytes."""
+
+    parallel: int = 1  #: work at a time; 0 accepts only
+    input: int = 8 << 30
+    work: timedelta | None = None  #: the longest limit of work, and the one where nothing is said
+    wait: timedelta = timedelta(seconds=50)  #: the longest that one Wait takes
+    page: int = 1000  #: entries of one listing
+    uploads: timedelta = timedelta(days=1)  #: how long an input waits for its activity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRequest:
+    """What a caller wants started: a configured service, or a command line."""
+
+    service: str | None = None
+    command: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    input: Input = None
+    name: str | None = None
+    groups: tuple[str, ...] = ()
+    run_id: str | None = None
+    lifetime: Requested | None = None
+    work_limit: timedelta | None = None
+    request_id: str | None = None
+
+    def digest(self) -> str:
+        """Return what tells this request from another with the same id, however either was written."""
+        given = self.input
+        source = hashlib.sha256(given).hexdigest() if isinstance(given, bytes) else repr(given)
+        lifetime = self.lifetime if isinstance(self.lifetime, datetime | timedelta | None) else "never"
+        said = [self.service, self.command, sorted(self.parameters.items()), source, self.name, sorted(self.groups)]
+        said += [self.run_id, str(lifetime), str(self.work_limit)]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+class Manager:
+    """All that the faces can do. One for a process; it lives in the event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        data: Path,
+        *,
+        services: Mapping[str, Service],
+        limits: Limits,
+        lifetime: LifetimePolicy,
+        clock: Clock,
+    ) -> None:
+        """Put the parts together; ``start`` makes them run."""
+        self.services = services
+        self.limits = limits
+        self.lifetime = lifetime
+        self.clock = clock
+        self._database = database
+        self._folders = Folders(data)
+        self._waiters = Waiters()
+        self.ledger = Ledger(database, self._waiters, clock)
+        self._runner = Runner(self.ledger, engine, self._folders, limits.parallel)
+        self.remover = Remover(self.ledger, self._runner, self._folders)
+
+    async def start(self) -> None:
+        """Take up what an earlier server has left: removals, half-accepted inputs, work that ran."""
+        await self.remover.clean_up()
+        await self._runner.start()
+
+    async def stop(self) -> None:
+        """Answer all who wait and let go of the work, which goes on."""
+        self._waiters.release()
+        await self._runner.stop()
+
+    def release_waits(self) -> None:
+        """Answer all Waits with what is known: the server is about to stop."""
+        self._waiters.release()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether nothing is waited for any more."""
+        return self._waiters.stopping
+
+    async def create(self, caller: Principal, request: StartRequest) -> Activity:
+        """Accept an activity; it is committed when this returns. The same request id gives the same activity.
+
+        Raises UnknownService, InvalidParameter, NotPermitted, RequestConflict, InitialTerminationTimeRejected.
+        """
+        earlier = await self._earlier(caller, request)
+        if earlier is not None:
+            return earlier
+        activity = self._accepted(caller, request, self.clock())
+        if request.input is not None:
+            source = await self._source(caller, request.input)
+            await asyncio.to_thread(self._folders.stage, activity.id, source)
+            activity = replace(activity, has_input=True)
+        stored = await asyncio.shield(asyncio.ensure_future(self._insert(activity)))
+        return stored or await self.create(caller, request)
+
+    async def get(self, caller: Principal, activity_id: str) -> Activity:
+        """Return an activity of the caller's; raises NoSuchActivity."""
+        activity = await self._database.read(lambda records: records.get(activity_id))
+        return self._visible(caller, activity)
+
+    async def list(self, caller: Principal, wanted: Filter) -> Page:
+        """Return a page of the caller's activities, oldest first."""
+        now = self.clock()
+        wanted = replace(wanted, limit=max(1, min(wanted.limit, self.limits.page)))
+        return await self._database.read(lambda records: records.list(caller.name, wanted, now))
+
+    async def wait(
+        self, caller: Principal, activity_id: str, condition: Condition, timeout: timedelta | None
+    ) -> tuple[Activity, bool]:
+        """Return the activity as soon as the condition holds, and whether time ran out before.
+
+        The server's own cap bounds ``timeout``. Raises NoSuchActivity, also where it is destroyed meanwhile.
+        """
+        cap = self.limits.wait
+        seconds = max(0.0, min(timeout if timeout is not None else cap, cap).total_seconds())
+        with self._waiters.waiting(activity_id, condition) as waiter:
+            activity = await self.get(caller, activity_id)
+            if condition.change and condition.since_version is None:
+                waiter.condition = replace(condition, since_version=activity.version)
+            if waiter.condition.holds(activity):
+                return activity, False
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(seconds, _time_out, waiter.future)
+            try:
+                changed = await waiter.future
+            finally:
+                timer.cancel()
+        if changed is not None:
+            return self._visible(caller, changed), False
+        return await self.get(caller, activity_id), True
+
+    async def abort(self, caller: Principal, activity_id: str, reason: str | None = None) -> Activity:
+        """End the work, all of it, and return when it has ended. What has ended already stays as it is."""
+        await self.get(caller, activity_id)
+        await self.remover.end_work(activity_id, reason or f"aborted by {caller.name}")
+        return await self.get(caller, activity_id)
+
+    async def destroy(self, caller: Principal, activity_id: str) -> None:
+        """End the work and remove everything (WS-ResourceLifetime 1.2, Destroy). Raises NoSuchActivity."""
+        await self.get(caller, activity_id)
+        await self.remover.remove(activity_id, f"destroyed by {caller.name}")
+
+    async def set_termination(
+        self, caller: Principal, activity_id: str, requested: Requested
+    ) -> tuple[Activity, datetime]:
+        """Change when the record ends and return it with the current time (WS-ResourceLifetime 1.2).
+
+        Raises TerminationTimeRejected, NoSuchActivity.
+        """
+        await self.get(caller, activity_id)
+        now = self.clock()
+        terminates = self.lifetime.change(requested, now)
+        changed = await self.ledger.change(activity_id, lambda old, at: changes.set_termination(old, terminates))
+        return changed, now
+
+    async def upload(self, caller: Principal, chunks: AsyncIterator[bytes]) -> Upload:
+        """Take an input ahead of its activity, of any size up to the limit; raises TooLarge."""
+        upload_id = new_id()
+        size, digest = await receive(chunks, self._folders.upload(upload_id), self.limits.input)
+        added = Upload(upload_id, caller.name, size, digest, self.clock() + self.limits.uploads)
+        await self._database.change(lambda records: records.add_upload(added))
+        self.ledger.deadline_moved(added.expires)
+        return added
+
+    async def content(self, caller: Principal, activity_id: str, name: str) -> Content:
+        """Return where a result is; raises NoSuchActivity for one that is not there."""
+        activity = await self.get(caller, activity_id)
+        for result in activity.results:
+            if result.name == name:
+                path = self._folders.activity(activity_id) / result.path
+                return Content(activity, name, path, result.media_type, result)
+        if activity.phase.ended or name not in LIVE_OUTPUTS:
+            raise NoSuchActivity(f"the activity has no result {name!r}")
+        path = self._folders.attempt(activity_id, activity.attempt) / LIVE_OUTPUTS[name]
+        media_type = "text/plain; charset=utf-8" if name == "stderr" else activity.work.media_type
+        return Content(activity, name, path, media_type, None)
+
+    async def _earlier(self, caller: Principal, request: StartRequest) -> Activity | None:
+        request_id = request.request_id
+        if request_id is None:
+            return None
+        found = await self._database.read(lambda records: records.by_request(caller.name, request_id))
+        if found is None:
+            return None
+        if found.expired(self.clock()):
+            await self.remover.remove(found.id, "its time is over")
+            return None
+        if found.request_digest != request.digest():
+            raise RequestConflict(f"request id {request_id!r} has started another activity; use a new one")
+        return found
+
+    def _accepted(self, caller: Principal, request: StartRequest, now: datetime) -> Activity:
+        for text in (request.name, request.run_id, request.request_id, *request.groups):
+            if text is not None and not 0 < len(text) <= _TEXT:
+                raise InvalidParameter(f"a name, group, run id or request id has 1 to {_TEXT} characters")
+        service, work, limit = self._work(caller, request)
+        return Activity(
+            id=new_id(),
+            owner=caller.name,
+            service=service,
+            work=work,
+            created=now,
+            name=request.name,
+            run_id=request.run_id,
+            groups=tuple(dict.fromkeys(request.groups)),
+            terminates=self.lifetime.initial(request.lifetime, now),
+            lifetime_set=request.lifetime is not None,
+            work_limit=self._limit(request.work_limit, limit),
+            request_id=request.request_id,
+            request_digest=request.digest() if request.request_id else None,
+        )
+
+    def _work(self, caller: Principal, request: StartRequest) -> tuple[str, Work, timedelta | None]:
+        if request.command is not None:
+            if not caller.may_run_commands:
+                raise NotPermitted("command lines are not open to this caller; start a service by its name")
+            if request.parameters:
+                raise InvalidParameter("a command line has no parameters", next(iter(request.parameters)))
+            return COMMAND_SERVICE, ad_hoc(request.command, self.lifetime.keep), None
+        service = self.services.get(request.service or "")
+        if service is None:
+            known = ", ".join(sorted(self.services)) or "none"
+            raise UnknownService(f"there is no service {request.service!r}; configured: {known}")
+        return service.name, service.work(request.parameters, self.lifetime.keep), service.work_limit
+
+    def _limit(self, requested: timedelta | None, service: timedelta | None) -> timedelta | None:
+        """Return the limit of work: a client may shorten what the operator allows, not lengthen it."""
+        allowed = min((limit for limit in (service, self.limits.work) if limit is not None), default=None)
+        if requested is None:
+            return allowed
+        if requested <= timedelta(0) or (allowed is not None and requested > allowed):
+            bound = f" up to {format_duration(allowed)}" if allowed is not None else ""
+            raise InvalidParameter(f"accepted: an execution duration above zero{bound}", "ExecutionDuration")
+        return requested
+
+    async def _source(self, caller: Principal, given: Input) -> Path | bytes:
+        if isinstance(given, bytes):
+            if len(given) > self.limits.input:
+                raise InvalidParameter(f"an input may have at most {self.limits.input} bytes", "Input")
+            return given
+        if isinstance(given, UploadInput):
+            upload = await self._database.read(lambda records: records.get_upload(given.upload_id))
+            if upload is not None and upload.owner == caller.name and upload.expires > self.clock():
+                return self._folders.upload(upload.id)
+        if isinstance(given, ResultInput):
+            try:
+                content = await self.content(caller, given.activity_id, given.name)
+            except NoSuchActivity:
+                content = None
+            if content is not None and content.result is not None:
+                return content.path
+        raise InvalidParameter(
+            "no such input: send it by PUT, then name the address that the answer gives, "
+            "or name a result of an activity that has ended",
+            "InputReference",
+        )
+
+    async def _insert(self, activity: Activity) -> Activity | None:
+        """Commit a new activity; None where another request with its id came first."""
+
+        def transaction(records: Records) -> bool:
+            return records.insert(activity, between(None, activity, activity.created))
+
+        inserted = False
+        try:
+            inserted = await self._database.change(transaction)
+        finally:
+            if activity.has_input:
+                settle = self._folders.accepted if inserted else self._folders.discard
+                await asyncio.to_thread(settle, activity.id)
+        if not inserted:
+            return None
+        self.ledger.publish(activity)
+        if activity.phase is Phase.QUEUED:
+            self._runner.wake()
+        return activity
+
+    def _visible(self, caller: Principal, activity: Activity | None) -> Activity:
+        if activity is None or activity.owner != caller.name or activity.expired(self.clock()):
+            raise NoSuchActivity
+        return activity
+
+
+def _time_out(future: "asyncio.Future[Activity | None]") -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,114 @@
+"""Where files lie below the data folder, and how they come and go without a trace. Blocking: call it in a thread."""
+
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+UPLOADS = "uploads"
+_STAGING = "staging"
+_ACTIVITIES = "activities"
+
+
+class Folders:
+    """The layout: ``activities/ab/abcd.../{input,1,2,...}``, ``uploads/ID`` and, while an activity is accepted, ``staging/ID``."""
+
+    def __init__(self, root: Path) -> None:
+        """Make the folders below ``root``, for the server's account only."""
+        self.root = root
+        for name in (UPLOADS, _STAGING, _ACTIVITIES):
+            (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def relative(self, activity_id: str) -> str:
+        """Return an activity's folder, relative to the root."""
+        return f"{_ACTIVITIES}/{activity_id[:2]}/{activity_id}"
+
+    def activity(self, activity_id: str) -> Path:
+        """Return an activity's folder."""
+        return self.root / self.relative(activity_id)
+
+    def input(self, activity_id: str) -> Path:
+        """Return the file that an activity reads."""
+        return self.activity(activity_id) / "input"
+
+    def attempt(self, activity_id: str, attempt: int) -> Path:
+        """Return the folder of one attempt."""
+        return self.activity(activity_id) / str(attempt)
+
+    def upload(self, upload_id: str) -> Path:
+        """Return the file of an upload."""
+        return self.root / UPLOADS / upload_id
+
+    def stage(self, activity_id: str, source: Path | bytes) -> None:
+        """Put an input in place, on the disk, before its activity is accepted; ``staging`` remembers it till then."""
+        mark = self.root / _STAGING / activity_id
+        target = self.input(activity_id)
+        mark.touch(mode=0o600)
+        target.parent.mkdir(parents=True, mode=0o700)
+        if isinstance(source, Path):
+            _link_or_copy(source, target)
+        else:
+            target.write_bytes(source)
+        with target.open("rb") as file:
+            os.fsync(file.fileno())
+        _fsync_folder(target.parent)
+
+    def accepted(self, activity_id: str) -> None:
+        """Forget the mark: from now on the activity's row keeps its folder."""
+        (self.root / _STAGING / activity_id).unlink(missing_ok=True)
+
+    def staged(self) -> list[str]:
+        """Return the activities that were being accepted when a server was killed."""
+        return os.listdir(self.root / _STAGING)
+
+    def discard(self, activity_id: str) -> None:
+        """Take back what was staged for an activity that was not accepted."""
+        remove(self.activity(activity_id))
+        self.accepted(activity_id)
+
+    def sweep_parts(self) -> None:
+        """Remove uploads that were cut off in the middle."""
+        for part in (self.root / UPLOADS).glob("*.part"):
+            part.unlink(missing_ok=True)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Remove files and folders below the root; what is gone already is as good."""
+        for path in paths:
+            remove(self.root / path)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, one that its work has made unreadable too."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, onerror=_open_and_retry)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _open_and_retry(function: object, path: str, failure: object) -> None:
+    """Work may have left folders that even their owner cannot list: open them and try once more."""
+    if not os.path.lexists(path):
+        return
+    parent = os.path.dirname(path)
+    os.chmod(parent, 0o700)
+    if os.path.isdir(path) and not os.path.islink(path):
+        os.chmod(path, 0o700)
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    """One file on the disk for many activities; a copy where the file system has no links left."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _fsync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,124 @@
+"""What the end of an attempt means for its activity: completed, failed, aborted, or to be run again."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from wsrf_activity.engines.base import Lost, Outcome, Output, Report
+from wsrf_activity.model import changes
+from wsrf_activity.model.activity import Activity, ActivityError, RestartPolicy, Result, Severity
+from wsrf_activity.model.lifetime import format_duration
+from wsrf_activity.model.phases import Phase
+
+INLINE = 4096  #: bytes up to which a result also stands in the record itself
+_LAST_WORDS = 400  #: characters of standard error that a description quotes
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An outcome with what was read from its files, ready to be applied inside a transaction."""
+
+    outcome: Outcome
+    results: tuple[Result, ...] = ()
+    last_words: str = ""  #: the last line of standard error
+    abort_reason: str | None = None  #: why a client had it ended, if one did
+
+    def apply(self, activity: Activity, now: datetime) -> Activity:
+        """Return what the activity becomes. One that has ended already, by whatever way, stays as it is."""
+        if activity.phase.ended:
+            return activity
+        if isinstance(self.outcome, Lost):
+            return self._lost(activity, self.outcome, now)
+        return self._reported(activity, self.outcome, now)
+
+    def _lost(self, activity: Activity, lost: Lost, now: datetime) -> Activity:
+        error = _fatal(now, "WorkLost", lost.description)
+        if self.abort_reason is not None:
+            return changes.abort(activity, now, self.abort_reason)
+        if activity.work.restart is not RestartPolicy.ABORT or not lost.begun:
+            return changes.run_again(activity, now, error)
+        return changes.abort(activity, now, f"{lost.description}; this service does not run work again")
+
+    def _reported(self, activity: Activity, report: Report, now: datetime) -> Activity:
+        if report.reason == "aborted" or self.abort_reason is not None:
+            reason = self.abort_reason or "aborted by request"
+            return changes.abort(activity, now, reason, results=self.results, exit_code=report.exit_code)
+        errors = [_warning(now, f"the work left no file for its result {name!r}") for name in report.missing]
+        if report.reason == "exited" and report.exit_code == 0:
+            return self._end(activity, Phase.COMPLETED, report, now, errors)
+        error = _fatal(now, *self._failure(activity, report))
+        if report.reason == "exited" and activity.attempt <= activity.work.retries:
+            return changes.run_again(activity, now, error)
+        return self._end(activity, Phase.FAILED, report, now, [*errors, error])
+
+    def _end(
+        self, activity: Activity, phase: Phase, report: Report, now: datetime, errors: Iterable[ActivityError]
+    ) -> Activity:
+        return changes.end(activity, phase, now, errors=errors, results=self.results, exit_code=report.exit_code)
+
+    def _failure(self, activity: Activity, report: Report) -> tuple[str, str]:
+        if report.reason == "limit":
+            limit = format_duration(activity.work_limit) if activity.work_limit else "set"
+            return "WorkLimit", f"the work was ended at its limit of {limit}"
+        if report.reason == "output":
+            return "OutputLimit", "the work was ended because it wrote more to one file than is allowed"
+        if report.exit_code > 128:
+            return "Signal", f"the work was ended by signal {report.exit_code - 128}{self._quoted()}"
+        return "ExitCode", f"the work ended with exit code {report.exit_code}{self._quoted()}"
+
+    def _quoted(self) -> str:
+        return f": {self.last_words}" if self.last_words else ""
+
+
+def could_not_start(activity: Activity, now: datetime, description: str) -> Activity:
+    """Return the activity whose work could not even begin."""
+    if activity.phase.ended:
+        return activity
+    return changes.end(activity, Phase.FAILED, now, errors=(_fatal(now, "CannotStart", description),))
+
+
+def read_results(report: Report, folder: Path, attempt: int) -> tuple[Result, ...]:
+    """Return the results of an attempt, small ones with their content. Blocking."""
+    results = [_result(output, output.name, folder, attempt) for output in report.outputs]
+    names = {result.name for result in results}
+    if "result" not in names:
+        results = [
+            *(_result(output, "result", folder, attempt) for output in report.outputs if output.name == "stdout"),
+            *results,
+        ]
+    return tuple(results)
+
+
+def last_line(path: Path) -> str:
+    """Return the last line that was written to a file, as text that XML can carry. Blocking."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 4 * _LAST_WORDS))
+            lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    except OSError:
+        return ""
+    text = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
+    return text[-_LAST_WORDS:].strip()
+
+
+def _result(output: Output, name: str, folder: Path, attempt: int) -> Result:
+    inline = (folder / output.path).read_bytes() if 0 < output.size <= INLINE else None
+    return Result(
+        name=name,
+        media_type=output.media_type,
+        size=output.size,
+        sha256=output.sha256,
+        path=f"{attempt}/{output.path}",
+        inline=b"" if output.size == 0 else inline,
+    )
+
+
+def _fatal(now: datetime, code: str, description: str) -> ActivityError:
+    return ActivityError(time=now, severity=Severity.FATAL, code=code, description=description, origin="work")
+
+
+def _warning(now: datetime, description: str) -> ActivityError:
+    return ActivityError(
+        time=now, severity=Severity.WARNING, description=description, code="ResultMissing", handled=True, origin="work"
+    )

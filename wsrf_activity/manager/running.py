@@ -1,0 +1,252 @@
+"""The work: takes what is queued, fairly between owners, gives it to the engine, and settles what comes back."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from wsrf_activity.engines.base import CannotStart, Engine, Job, Listener, Lost, Outcome, Report, Run, Warned
+from wsrf_activity.manager.folders import Folders
+from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
+from wsrf_activity.manager.outcome import Settled, could_not_start, last_line, read_results
+from wsrf_activity.model import changes
+from wsrf_activity.model.activity import Activity, Progress
+from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
+from wsrf_activity.model.events import between
+from wsrf_activity.model.phases import Phase
+from wsrf_activity.store import Records
+
+log = logging.getLogger(__name__)
+_RETRY = 1.0  #: seconds before the database is asked again after it did not answer
+
+
+@dataclass(slots=True, eq=False)
+class _Attempt:
+    """One attempt that holds a slot, from its claim until it is settled."""
+
+    activity: Activity
+    run: Run | None = None
+    abort_reason: str | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: set["asyncio.Task[None]"] = field(default_factory=set)
+
+
+_Follow = Callable[[_Attempt], Awaitable[None]]
+
+
+class Runner:
+    """The slots of this server."""
+
+    def __init__(self, ledger: Ledger, engine: Engine, folders: Folders, parallel: int) -> None:
+        """Run at most ``parallel`` attempts at a time; 0 accepts only."""
+        self._ledger = ledger
+        self._engine = engine
+        self._folders = folders
+        self._parallel = parallel
+        self._attempts: dict[str, _Attempt] = {}
+        self._served: Counter[str] = Counter()
+        self._work = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Find all work that an earlier server has left, then begin with what is queued."""
+        await self._engine.open()
+        left = await self._ledger.database.read(lambda records: records.in_phase(Phase.EXECUTING))
+        held = (self._ledger.change(activity.id, lambda old, now: changes.take_over(old)) for activity in left)
+        for activity in await asyncio.gather(*held):
+            self._hold(activity, self._recover)
+        self._spawn(self._dispatch())
+        self._work.set()
+
+    async def stop(self) -> None:
+        """Let go of the work, which goes on without us."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._engine.close()
+
+    def wake(self) -> None:
+        """Look at the queue: something has come, or a slot is free."""
+        self._work.set()
+
+    @property
+    def running(self) -> int:
+        """How many slots are taken."""
+        return len(self._attempts)
+
+    async def abort(self, activity_id: str, reason: str) -> bool:
+        """End the work and return when nothing of it is left; False where none is held here."""
+        attempt = self._attempts.get(activity_id)
+        if attempt is None:
+            return False
+        attempt.abort_reason = attempt.abort_reason or reason
+        if attempt.run is not None:
+            await attempt.run.abort()
+        await attempt.settled.wait()
+        return True
+
+    async def set_limit(self, activity_id: str, limit: timedelta | None) -> None:
+        """Tell running work of its new limit."""
+        attempt = self._attempts.get(activity_id)
+        if attempt is not None and attempt.run is not None:
+            await attempt.run.set_limit(limit)
+
+    async def _dispatch(self) -> None:
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            try:
+                for activity in await self._claim(self._parallel - self.running):
+                    self._hold(activity, self._begin)
+            except Unavailable:
+                log.warning("the queue cannot be read; trying again", exc_info=True)
+                await asyncio.sleep(_RETRY)
+                self._work.set()
+
+    async def _claim(self, free: int) -> list[Activity]:
+        """Move up to ``free`` activities from Queued to Executing: in turn for each owner, who runs least first."""
+        if free <= 0:
+            return []
+        now = self._ledger.clock()
+        running = Counter(attempt.activity.owner for attempt in self._attempts.values())
+        served = dict(self._served)
+
+        def transaction(records: Records) -> list[Activity]:
+            waiting = {owner: list(records.next_queued(owner, free, now)) for owner in records.owners_queued()}
+            turns = Counter(running)
+            claimed: list[Activity] = []
+            while len(claimed) < free and any(waiting.values()):
+                owners = (owner for owner, line in waiting.items() if line)
+                owner = min(owners, key=lambda name: (turns[name], served.get(name, 0), name))
+                old = waiting[owner].pop(0)
+                new = changes.begin(old, now)
+                if records.save(old, new, between(old, new, now)):
+                    claimed.append(new)
+                    turns[owner] += 1
+            return claimed
+
+        claimed = await self._ledger.database.change(transaction)
+        for activity in claimed:
+            self._served[activity.owner] += 1
+            self._ledger.publish(activity)
+        return claimed
+
+    def _hold(self, activity: Activity, follow: _Follow) -> None:
+        attempt = self._attempts[activity.id] = _Attempt(activity)
+        self._spawn(self._see_through(attempt, follow))
+
+    async def _see_through(self, attempt: _Attempt, follow: _Follow) -> None:
+        """Follow an attempt to its end. Whatever happens, the slot is given back and those who wait are told."""
+        activity_id = attempt.activity.id
+        try:
+            await follow(attempt)
+        except (FenceLost, NoSuchActivity):
+            log.info("activity %s has another holder or is gone; its report is not wanted", activity_id)
+        finally:
+            del self._attempts[activity_id]
+            attempt.settled.set()
+            self._work.set()
+
+    async def _begin(self, attempt: _Attempt) -> None:
+        job, listener = self._job(attempt.activity), self._listener(attempt)
+        try:
+            run = await self._engine.start(job, listener)
+        except CannotStart as failure:
+            description = str(failure)
+            await self._change(attempt, lambda old, now: could_not_start(old, now, description))
+            return
+        await self._follow(attempt, run)
+
+    async def _recover(self, attempt: _Attempt) -> None:
+        found = await self._engine.attach(self._job(attempt.activity), self._listener(attempt))
+        match found:
+            case Lost(begun=False):
+                await self._begin(attempt)
+            case Lost() | Report():
+                await self._settle(attempt, found)
+            case _:
+                await self._follow(attempt, found)
+
+    async def _follow(self, attempt: _Attempt, run: Run) -> None:
+        attempt.run = run
+        if attempt.activity.engine_job != run.job_id:
+            await self._change(attempt, lambda old, now: changes.give_job(old, run.job_id))
+        if attempt.abort_reason is not None:
+            await run.abort()
+        await self._settle(attempt, await run.outcome())
+
+    async def _settle(self, attempt: _Attempt, outcome: Outcome) -> None:
+        await asyncio.gather(*attempt.heard)
+        folder = self._folders.attempt(attempt.activity.id, attempt.activity.attempt)
+        settled = await asyncio.to_thread(_read, outcome, folder, attempt.activity.attempt, attempt.abort_reason)
+        await self._change(attempt, settled.apply)
+
+    async def _change(self, attempt: _Attempt, step: Step) -> None:
+        """Write what has become of the work, however long the database takes to come back."""
+        while True:
+            try:
+                attempt.activity = await self._ledger.change(attempt.activity.id, step, fence=attempt.activity.fence)
+            except Unavailable:
+                log.warning("activity %s cannot be written; trying again", attempt.activity.id, exc_info=True)
+                await asyncio.sleep(_RETRY)
+            else:
+                return
+
+    def _job(self, activity: Activity) -> Job:
+        work = activity.work
+        return Job(
+            activity_id=activity.id,
+            attempt=activity.attempt,
+            folder=self._folders.attempt(activity.id, activity.attempt),
+            argv=work.argv,
+            stdin=self._folders.input(activity.id) if activity.has_input else None,
+            input_as_file=work.stdin == "file",
+            limit=activity.work_limit,
+            results=work.results,
+            media_type=work.media_type,
+        )
+
+    def _listener(self, attempt: _Attempt) -> Listener:
+        """What the work says of itself becomes changes, before its end does; the engine need not wait for them."""
+
+        def listen(said: Progress | Warned) -> None:
+            task = self._spawn(self._heard(attempt.activity, said))
+            attempt.heard.add(task)
+            task.add_done_callback(attempt.heard.discard)
+
+        return listen
+
+    async def _heard(self, activity: Activity, said: Progress | Warned) -> None:
+        def step(old: Activity, now: datetime) -> Activity:
+            return (
+                changes.warn(old, now, said.message) if isinstance(said, Warned) else changes.report_progress(old, said)
+            )
+
+        try:
+            await self._ledger.change(activity.id, step, fence=activity.fence)
+        except (Refused, NoSuchActivity):
+            log.debug("activity %s has ended; a late word of its work is not wanted", activity.id)
+        except Problem:
+            log.warning("activity %s: progress could not be written", activity.id, exc_info=True)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        task = asyncio.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a task of the runner failed", exc_info=task.exception())
+
+
+def _read(outcome: Outcome, folder: Path, attempt: int, abort_reason: str | None) -> Settled:
+    if isinstance(outcome, Lost):
+        return Settled(outcome, abort_reason=abort_reason)
+    words = last_line(folder / "stderr") if outcome.exit_code else ""
+    return Settled(outcome, read_results(outcome, folder, attempt), words, abort_reason)

@@ -1,0 +1,79 @@
+"""Who waits for what: futures by activity, resolved when a change is committed. No thread and no query for a waiter."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.phases import ENDED, Phase
+
+CHANGE = "Change"  #: beside phases: any change of the activity
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a Wait is for: any of these phases, or any change; both only beyond the version that the client knows."""
+
+    phases: frozenset[Phase] = ENDED
+    change: bool = False
+    since_version: int | None = None
+
+    def holds(self, activity: Activity) -> bool:
+        """Whether the wait is over. The end answers every wait, since nothing follows it."""
+        if activity.phase.ended:
+            return True
+        if self.since_version is not None and activity.version <= self.since_version:
+            return False
+        return activity.phase in self.phases or (self.change and self.since_version is not None)
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """One Wait under way. Its future has the activity, or None where the activity is gone or the server stops."""
+
+    condition: Condition
+    future: "asyncio.Future[Activity | None]"
+
+
+class Waiters:
+    """All Waits of this process."""
+
+    def __init__(self) -> None:
+        """Begin with nobody waiting."""
+        self._waiting: defaultdict[str, set[Waiter]] = defaultdict(set)
+        self.stopping = False
+
+    @contextmanager
+    def waiting(self, activity_id: str, condition: Condition) -> Iterator[Waiter]:
+        """Stand in line. Do so before reading the activity, or a change in between is missed."""
+        waiter = Waiter(condition, asyncio.get_running_loop().create_future())
+        self._waiting[activity_id].add(waiter)
+        if self.stopping:
+            waiter.future.set_result(None)
+        try:
+            yield waiter
+        finally:
+            line = self._waiting[activity_id]
+            line.discard(waiter)
+            if not line:
+                del self._waiting[activity_id]
+
+    def publish(self, activity: Activity) -> None:
+        """Tell those whose condition now holds."""
+        for waiter in self._waiting.get(activity.id, ()):
+            if not waiter.future.done() and waiter.condition.holds(activity):
+                waiter.future.set_result(activity)
+
+    def gone(self, activity_id: str) -> None:
+        """Tell all who wait for an activity that it is no more."""
+        for waiter in self._waiting.get(activity_id, ()):
+            if not waiter.future.done():
+                waiter.future.set_result(None)
+
+    def release(self) -> None:
+        """Answer every Wait with what is known: the server stops."""
+        self.stopping = True
+        for activity_id in list(self._waiting):
+            self.gone(activity_id)

@@ -1,0 +1,55 @@
+"""Where things are found: addresses made from the current base URL, and read back. They are never stored."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import quote, unquote, urlsplit
+
+_ID = r"([A-Za-z0-9_-]{1,64})"
+_ACTIVITY = re.compile(rf"/activity/{_ID}/?$")
+_RESULT = re.compile(rf"/activity/{_ID}/result/([^/]+)$")
+_INPUT = re.compile(rf"/input/{_ID}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The addresses below one base URL, which has no slash at its end."""
+
+    base: str
+
+    @property
+    def service(self) -> str:
+        """Where activities are created and listed."""
+        return f"{self.base}/activity"
+
+    @property
+    def input(self) -> str:
+        """Where inputs are sent ahead."""
+        return f"{self.base}/input"
+
+    def activity(self, activity_id: str) -> str:
+        """Return where an activity is."""
+        return f"{self.base}/activity/{activity_id}"
+
+    def result(self, activity_id: str, name: str) -> str:
+        """Return where a result is fetched."""
+        return f"{self.activity(activity_id)}/result/{quote(name, safe='')}"
+
+    def upload(self, upload_id: str) -> str:
+        """Return what to name as the input that was sent ahead."""
+        return f"{self.base}/input/{upload_id}"
+
+    def read_upload(self, uri: str) -> str | None:
+        """Return the id of an input that was sent ahead, whatever host its address names."""
+        match = _INPUT.search(urlsplit(uri).path)
+        return match.group(1) if match else None
+
+    def read_result(self, uri: str) -> tuple[str, str] | None:
+        """Return the activity and the name of a result's address."""
+        match = _RESULT.search(urlsplit(uri).path)
+        return (match.group(1), unquote(match.group(2))) if match else None
+
+
+def read_activity(uri: str) -> str | None:
+    """Return the id in an activity's address, whatever host and prefix a proxy has given it."""
+    match = _ACTIVITY.search(urlsplit(uri).path)
+    return match.group(1) if match else None

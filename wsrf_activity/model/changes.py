@@ -1,0 +1,115 @@
+"""The changes that an activity can undergo, as functions from one version to the next. They check the state rules and nothing else."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from wsrf_activity.model.activity import Activity, ActivityError, Progress, Result, Severity
+from wsrf_activity.model.errors import InvalidState
+from wsrf_activity.model.lifetime import add
+from wsrf_activity.model.phases import TRANSITIONS, Phase
+
+MAX_ERRORS = 200  #: entries kept; work that warns for ever must not grow its record without bound
+
+
+def _enter(activity: Activity, phase: Phase) -> Activity:
+    if phase not in TRANSITIONS[activity.phase]:
+        raise InvalidState(f"an activity that is {activity.phase} cannot become {phase}", activity.phase)
+    return replace(activity, phase=phase, version=activity.version + 1)
+
+
+def begin(activity: Activity, now: datetime) -> Activity:
+    """Give the work to an engine. The fence rises, so that an earlier holder's late report is refused."""
+    started = activity.started or now
+    return replace(_enter(activity, Phase.EXECUTING), started=started, fence=activity.fence + 1)
+
+
+def take_over(activity: Activity) -> Activity:
+    """Let another server hold the running work: nothing changes but the fence."""
+    return replace(activity, fence=activity.fence + 1, version=activity.version + 1)
+
+
+def give_job(activity: Activity, job_id: str) -> Activity:
+    """Note what the engine calls the running work."""
+    if activity.phase is not Phase.EXECUTING:
+        return activity
+    return replace(activity, engine_job=job_id, version=activity.version + 1)
+
+
+def run_again(activity: Activity, now: datetime, error: ActivityError) -> Activity:
+    """Queue the work for another attempt; ``error``, now handled, tells why."""
+    again = replace(_enter(activity, Phase.QUEUED), attempt=activity.attempt + 1, engine_job=None, progress=None)
+    return with_errors(again, (replace(error, handled=True, time=now),))
+
+
+def end(
+    activity: Activity,
+    phase: Phase,
+    now: datetime,
+    *,
+    errors: Iterable[ActivityError] = (),
+    results: Iterable[Result] = (),
+    exit_code: int | None = None,
+) -> Activity:
+    """End the activity. Unless a client chose its termination time, that is now the end plus the time to keep."""
+    ended = replace(_enter(activity, phase), ended=now, exit_code=exit_code, results=tuple(results))
+    ended = with_errors(ended, errors)
+    if not activity.lifetime_set:
+        ended = replace(ended, terminates=add(now, activity.work.keep))
+    return ended
+
+
+def abort(
+    activity: Activity, now: datetime, reason: str, *, results: Iterable[Result] = (), exit_code: int | None = None
+) -> Activity:
+    """End the activity as Aborted, which its error list says."""
+    error = ActivityError(time=now, severity=Severity.ABORTED, description=reason, code="Aborted")
+    return end(activity, Phase.ABORTED, now, errors=(error,), results=results, exit_code=exit_code)
+
+
+def report_progress(activity: Activity, progress: Progress) -> Activity:
+    """Take what running work says of itself; a report without a percentage keeps the last one."""
+    if activity.phase is not Phase.EXECUTING:
+        raise InvalidState("only work that runs can report progress", activity.phase)
+    percent = progress.percent
+    if percent is None and activity.progress is not None:
+        percent = activity.progress.percent
+    merged = Progress(percent, progress.message)
+    return activity if merged == activity.progress else replace(activity, progress=merged, version=activity.version + 1)
+
+
+def warn(activity: Activity, now: datetime, message: str) -> Activity:
+    """Take an error that the work met and handled."""
+    error = ActivityError(time=now, severity=Severity.WARNING, description=message, handled=True, origin="work")
+    return with_errors(replace(activity, version=activity.version + 1), (error,))
+
+
+def with_errors(activity: Activity, errors: Iterable[ActivityError]) -> Activity:
+    """Append to the list of errors. Beyond the bound, entries that were handled give way, never one that was not."""
+    listed = [*activity.errors, *errors]
+    surplus = len(listed) - MAX_ERRORS
+    if surplus > 0:
+        listed = _without_oldest_handled(listed, surplus)
+    return replace(activity, errors=tuple(listed))
+
+
+def _without_oldest_handled(errors: list[ActivityError], surplus: int) -> list[ActivityError]:
+    kept: list[ActivityError] = []
+    for error in errors:
+        if surplus and error.handled:
+            surplus -= 1
+        else:
+            kept.append(error)
+    return kept
+
+
+def set_termination(activity: Activity, terminates: datetime | None) -> Activity:
+    """Take a termination time that a client chose; None is never."""
+    return replace(activity, terminates=terminates, lifetime_set=True, version=activity.version + 1)
+
+
+def set_work_limit(activity: Activity, limit: timedelta | None) -> Activity:
+    """Change the limit of work, which is of no use once the work has ended."""
+    if activity.phase.ended:
+        raise InvalidState("the limit of work can be changed only until the work ends", activity.phase)
+    return replace(activity, work_limit=limit, version=activity.version + 1)

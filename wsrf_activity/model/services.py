@@ -1,0 +1,161 @@
+"""What can be started: configured command services, their typed parameters, and how a command line is made from them."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Literal
+
+from wsrf_activity.model.activity import COMMAND_SERVICE, RestartPolicy, ResultSpec, Work
+from wsrf_activity.model.errors import InvalidParameter
+
+ParameterType = Literal["string", "integer", "number", "boolean"]
+SHELL = "/bin/sh"
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_-]*)\}")
+_BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A named value of a service: ``minimum`` and ``maximum`` bound a number, or the length of a string."""
+
+    name: str
+    type: ParameterType = "string"
+    default: str | None = None
+    required: bool = True
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str | None = None  #: of the whole value
+    documentation: str | None = None
+
+    def check(self, text: str) -> str:
+        """Return the value in its canonical form; raises InvalidParameter with what is accepted."""
+        value = self._typed(text)
+        if self.choices and value not in self.choices:
+            raise self._wrong(text, f"one of {', '.join(self.choices)}")
+        if self.pattern is not None and not re.fullmatch(self.pattern, value):
+            raise self._wrong(text, f"what matches {self.pattern}")
+        return value
+
+    @property
+    def vetted(self) -> bool:
+        """Whether the operator said which texts are good, so that a leading dash is his wish."""
+        return bool(self.choices) or self.pattern is not None
+
+    def _typed(self, text: str) -> str:
+        if self.type == "string":
+            self._bound(Decimal(len(text)), text, " characters")
+            return text
+        text = text.strip()
+        if self.type == "boolean":
+            if text not in _BOOLEANS:
+                raise self._wrong(text, "true or false")
+            return _BOOLEANS[text]
+        if self.type == "integer" and not re.fullmatch(r"[+-]?[0-9]{1,100}", text):
+            raise self._wrong(text, "a whole number")
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise self._wrong(text, "a number") from None
+        if not number.is_finite() or abs(number.adjusted()) > 400:
+            raise self._wrong(text, "a finite number")
+        self._bound(number, text, "")
+        return str(int(number)) if self.type == "integer" else text
+
+    def _bound(self, number: Decimal, text: str, unit: str) -> None:
+        if (self.minimum is not None and number < self.minimum) or (self.maximum is not None and number > self.maximum):
+            low = "" if self.minimum is None else f"from {self.minimum} "
+            high = "" if self.maximum is None else f"up to {self.maximum}"
+            raise self._wrong(text, f"{low}{high}".strip() + unit)
+
+    def _wrong(self, text: str, accepted: str) -> InvalidParameter:
+        shown = text if len(text) <= 60 else text[:57] + "..."
+        return InvalidParameter(f"parameter {self.name}: {shown!r} is not accepted; accepted: {accepted}", self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A command that callers start by name. Exactly one of ``command`` and ``shell`` is set."""
+
+    name: str
+    command: tuple[str, ...] = ()
+    shell: str | None = None  #: a line for /bin/sh; parameters are quoted into it
+    parameters: tuple[Parameter, ...] = ()
+    stdin: Literal["stdin", "file"] = "stdin"
+    media_type: str = "application/octet-stream"
+    results: Mapping[str, ResultSpec] = field(default_factory=dict)
+    work_limit: timedelta | None = None
+    keep: timedelta | None = None
+    restart: RestartPolicy = RestartPolicy.ABORT
+    retries: int = 0
+    documentation: str | None = None
+
+    def work(self, values: Mapping[str, str], keep: timedelta) -> Work:
+        """Return the work for these parameter values; raises InvalidParameter."""
+        checked = self._checked(values)
+        if self.shell is not None:
+            quoted = {p.name: shlex.quote(checked.get(p.name, "")) for p in self.parameters}
+            argv: tuple[str, ...] = (SHELL, "-c", _fill(self.shell, quoted) or "")
+        else:
+            argv = self._argv(checked)
+        return Work(
+            argv=argv,
+            stdin=self.stdin,
+            media_type=self.media_type,
+            results=self.results,
+            restart=self.restart,
+            retries=self.retries,
+            keep=self.keep or keep,
+        )
+
+    def _checked(self, values: Mapping[str, str]) -> dict[str, str]:
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name in values:
+            if name not in known:
+                accepted = ", ".join(known) or "none"
+                raise InvalidParameter(f"service {self.name} has no parameter {name!r}; accepted: {accepted}", name)
+        checked = {}
+        for name, parameter in known.items():
+            value = values.get(name, parameter.default)
+            if value is not None:
+                checked[name] = parameter.check(value)
+            elif parameter.required:
+                raise InvalidParameter(f"parameter {name} is missing", name)
+        return checked
+
+    def _argv(self, values: Mapping[str, str]) -> tuple[str, ...]:
+        self._refuse_options(values)
+        filled = (_fill(argument, values) for argument in self.command)
+        return tuple(argument for argument in filled if argument is not None)
+
+    def _refuse_options(self, values: Mapping[str, str]) -> None:
+        """A text that stands where an argument begins must not be able to pose as an option."""
+        exposed = {p.name for p in self.parameters if p.type == "string" and not p.vetted}
+        for argument in self.command:
+            match = _PLACEHOLDER.match(argument)
+            name = match.group(1) if match else None
+            if name in exposed and values.get(name, "").startswith("-"):
+                raise InvalidParameter(f"parameter {name}: a value must not begin with a dash", name)
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str | None:
+    """Return the template with its placeholders filled, or None where an optional one has no value."""
+    if not placeholders(template) <= values.keys():
+        return None
+    return _PLACEHOLDER.sub(lambda match: values[match.group(1)] if match.group(1) else match.group(0)[0], template)
+
+
+def placeholders(template: str) -> set[str]:
+    """Return the names of the parameters that a template uses."""
+    return {name for name in _PLACEHOLDER.findall(template) if name}
+
+
+def ad_hoc(line: str, keep: timedelta) -> Work:
+    """Return the work of a command line given by a caller: whatever the shell makes of it."""
+    return Work(argv=(SHELL, "-c", line), keep=keep)
+
+
+__all__ = ["COMMAND_SERVICE", "Parameter", "ParameterType", "Service", "ad_hoc", "placeholders"]

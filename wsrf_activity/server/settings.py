@@ -1,0 +1,192 @@
+"""What an operator can set: defaults, then the TOML file, then the environment, then options. Read once, at the entrance."""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from wsrf_activity.engines.limits import WorkLimits
+from wsrf_activity.manager import Limits
+from wsrf_activity.model.identity import Principal
+from wsrf_activity.model.lifetime import LifetimePolicy
+from wsrf_activity.model.services import Service
+from wsrf_activity.server.services import read_services
+from wsrf_activity.server.tables import SettingsError, Table, size, span, whole
+
+PREFIX = "WSRF_ACTIVITY_"
+DEFAULT_PORT = 8427
+CONFIG_NAME = "config.toml"  #: read from the data folder where no file is named
+_OPTIONS = ("data", "host", "port", "database", "base_url", "no_auth", "workers")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """A caller that the operator has named, with the token that shows who it is."""
+
+    principal: Principal
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One server's settings, checked."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT  #: 0: the last run's port again, or a free one
+    database: str  #: a SQLAlchemy URL
+    base_url: str | None = None  #: what addresses begin with, where a proxy gives another name
+    auth: bool = True
+    limits: Limits = field(default_factory=Limits)
+    work: WorkLimits = field(default_factory=WorkLimits)
+    envelope: int = 16 << 20  #: bytes of one SOAP message
+    lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    accounts: tuple[Account, ...] = ()
+
+    @property
+    def on_loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return self.host in _LOOPBACK or self.host.startswith("127.")
+
+    @classmethod
+    def load(
+        cls, *, config: Path | None, options: Mapping[str, object], environment: Mapping[str, str] | None = None
+    ) -> "Settings":
+        """Return the settings; raises SettingsError with one line that says what to mend."""
+        environment = os.environ if environment is None else environment
+        named = config or _path(environment.get(f"{PREFIX}CONFIG"))
+        said = {
+            name: environment[f"{PREFIX}{name.upper()}"]
+            for name in _OPTIONS
+            if f"{PREFIX}{name.upper()}" in environment
+        }
+        said.update({name: str(value) for name, value in options.items() if value is not None})
+        data = _path(said.get("data"))
+        file = _read(named, data or default_data())
+        return _build(file, said)
+
+
+def default_data() -> Path:
+    """Return the data folder where none is named."""
+    return user_data_path("wsrf-activity")
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser() if text else None
+
+
+def _read(named: Path | None, data: Path) -> Table:
+    path = named or data / CONFIG_NAME
+    if named is None and not path.exists():
+        return Table("", {})
+    try:
+        return Table("", tomllib.loads(path.read_text("utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+
+
+def _build(file: Table, said: Mapping[str, str]) -> Settings:
+    server = file.table("server")
+    merged: dict[str, Any] = {**server.take_all(_OPTIONS), **said}
+    data = (_path(str(merged.get("data") or "")) or default_data()).absolute()
+    settings = Settings(
+        data=data,
+        host=str(merged.get("host", "127.0.0.1")),
+        port=_port(merged.get("port", DEFAULT_PORT)),
+        database=str(merged.get("database") or f"sqlite:///{data / 'activities.db'}"),
+        base_url=_base_url(merged.get("base_url")),
+        auth=not _flag(merged.get("no_auth", False)),
+        lifetime=_lifetime(file.table("lifetime")),
+        services=read_services(file.table("services")),
+        accounts=_accounts(file.table("principals")),
+        **_limits(file.table("limits")),
+    )
+    if str(merged.get("workers", "1")) != "1":
+        raise SettingsError("workers: this version runs one process; accepted: 1")
+    file.table("callbacks").take_all(("allow", "deny"))
+    file.done()
+    if not settings.auth and not settings.on_loopback:
+        raise SettingsError(f"--no-auth is for loopback only; the host is {settings.host}")
+    return settings
+
+
+def _port(value: object) -> int:
+    text = str(value)
+    if not text.isdecimal() or int(text) > 65535:
+        raise SettingsError(f"port: {text!r} is none; accepted: 0 to 65535")
+    return int(text)
+
+
+def _flag(value: object) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false", "1", "0", "yes", "no", ""):
+        raise SettingsError(f"no_auth: {text!r}; accepted: true or false")
+    return text in ("true", "1", "yes")
+
+
+def _base_url(value: object) -> str | None:
+    text = str(value or "").rstrip("/")
+    if text and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", text):
+        raise SettingsError(f"base_url: {text!r}; accepted: http://HOST or https://HOST, with a path where it has one")
+    return text or None
+
+
+def _limits(table: Table) -> dict[str, Any]:
+    limits = Limits(
+        parallel=table.take("parallel", whole, os.cpu_count() or 1),
+        input=table.take("input", size, Limits().input),
+        work=table.take("work", span, None),
+        wait=table.take("wait", span, Limits().wait),
+        page=table.take("page", whole, Limits().page) or 1,
+        uploads=table.take("uploads", span, Limits().uploads),
+    )
+    work = table.checked(lambda: _work_limits(table))
+    return {"limits": limits, "work": work, "envelope": table.take("envelope", size, 16 << 20)}
+
+
+def _work_limits(table: Table) -> WorkLimits:
+    usual = WorkLimits()
+    return WorkLimits(
+        output=table.take("output", size, usual.output),
+        memory=table.take("memory", size, usual.memory),
+        processes=table.take("processes", whole, usual.processes),
+        open_files=table.take("open_files", whole, usual.open_files),
+        grace=table.take("grace", span, usual.grace),
+    )
+
+
+def _lifetime(table: Table) -> LifetimePolicy:
+    usual = LifetimePolicy()
+    return LifetimePolicy(
+        keep=table.take("keep", span, usual.keep), maximum=table.take("maximum", _maximum, usual.maximum)
+    )
+
+
+def _maximum(value: object) -> timedelta | None:
+    return None if value == "never" else span(value)
+
+
+def _accounts(table: Table) -> tuple[Account, ...]:
+    accounts = []
+    for name, principal in table.tables():
+        token = principal.take("token", str, None)
+        file = principal.take("token_file", str, None)
+        if (token is None) == (file is None):
+            raise SettingsError(f"principals.{name}: exactly one of token and token_file is needed")
+        try:
+            token = token or Path(str(file)).expanduser().read_text("utf-8").strip()
+        except OSError as error:
+            raise SettingsError(f"principals.{name}.token_file: {error}") from None
+        if len(token) < 16:
+            raise SettingsError(f"principals.{name}: a token has 16 characters or more")
+        commands = principal.take("commands", bool, False)
+        accounts.append(Account(principal=Principal(name, commands), token=token))
+    return tuple(accounts)

@@ -1,0 +1,185 @@
+"""WS-Addressing 1.0, and 2004/08 for those who still speak it: headers read and answered, endpoint references made."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from lxml import etree
+
+from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import Addresses, read_activity
+from wsrf_activity.model.errors import NoSuchActivity
+from wsrf_activity.soap.faults import SoapProblem, addressing
+
+REFERENCE = f"{{{ns.REF}}}Activity"
+_NAMESPACES = (ns.WSA, ns.WSA04)
+_SINGLE = ("To", "From", "ReplyTo", "FaultTo", "Action", "MessageID")
+_ANONYMOUS = {ns.WSA: ns.WSA_ANONYMOUS, ns.WSA04: ns.WSA04_ANONYMOUS}
+SERVICE, PORT = "ActivityService", "ActivityPort"
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """The addressing properties of a request; without any, ``version`` is None."""
+
+    version: str | None = None  #: the namespace they came in
+    to: str | None = None
+    action: str | None = None
+    message_id: str | None = None
+    reply_to: str | None = None  #: the address in it
+    fault_to: str | None = None
+    reference: str | None = None  #: the activity that a reference parameter names
+    blocks: dict[str, etree._Element] = field(default_factory=dict)
+
+    def activity_id(self, in_url: str | None) -> str | None:
+        """Return which activity is meant: one place suffices, all that name one must agree.
+
+        Raises NoSuchActivity where they do not.
+        """
+        named = {name for name in (in_url, self.reference, read_activity(self.to) if self.to else None) if name}
+        if len(named) > 1:
+            raise NoSuchActivity("the address and the reference parameter name different activities; send one of them")
+        return next(iter(named), None)
+
+    def answered(self, fault: bool) -> bool:
+        """Whether the reply goes back on this connection, or nowhere."""
+        address = (self.fault_to or self.reply_to) if fault else self.reply_to
+        return address != ns.WSA_NONE
+
+
+def read(blocks: Iterable[etree._Element]) -> Headers:
+    """Read the header blocks that are addressing's, and our reference parameter.
+
+    Raises SoapProblem as WS-Addressing 1.0, SOAP Binding, section 6.4 says.
+    """
+    found: dict[str, etree._Element] = {}
+    version: str | None = None
+    reference: str | None = None
+    for block in blocks:
+        name = etree.QName(block)
+        if block.tag == REFERENCE:
+            reference = _reference(block, reference)
+        elif name.namespace in _NAMESPACES:
+            version = version or name.namespace
+            if name.namespace != version:
+                raise addressing("headers of two versions of WS-Addressing", version, "InvalidAddressingHeader")
+            if name.localname in found and name.localname in _SINGLE:
+                raise _invalid(version, f"more than one wsa:{name.localname} header", "InvalidCardinality")
+            found[name.localname] = block
+    if version is None:
+        return Headers(reference=reference)
+    return _headers(version, found, reference)
+
+
+def _headers(version: str, found: dict[str, etree._Element], reference: str | None) -> Headers:
+    headers = Headers(
+        version=version,
+        to=_text(found.get("To")),
+        action=_text(found.get("Action")),
+        message_id=_text(found.get("MessageID")),
+        reply_to=_address(found.get("ReplyTo"), version),
+        fault_to=_address(found.get("FaultTo"), version),
+        reference=reference,
+        blocks=found,
+    )
+    if not headers.action:
+        name = "MessageAddressingHeaderRequired" if version == ns.WSA else "MessageInformationHeaderRequired"
+        raise addressing("a message with addressing headers must have wsa:Action", version, name)
+    for address in (headers.reply_to, headers.fault_to):
+        if address not in (None, _ANONYMOUS[version], ns.WSA_NONE):
+            raise _invalid(
+                version,
+                "replies are sent on the connection of the request: use the anonymous address",
+                "OnlyAnonymousAddressSupported",
+            )
+    return headers
+
+
+def check_action(headers: Headers, soap_action: str | None, expected: str | None) -> None:
+    """Refuse an Action that contradicts the body, or a SOAPAction that contradicts the Action.
+
+    ``expected`` is the body's Action, None where the body is no operation. Raises SoapProblem.
+    """
+    version = headers.version
+    if version is None or headers.action is None:
+        return
+    if expected is None or not _same_action(headers.action, expected):
+        raise addressing(f"the action {headers.action} is not that of the body", version, "ActionNotSupported")
+    if soap_action and not _same_action(soap_action, headers.action):
+        raise _invalid(version, "SOAPAction and wsa:Action differ", "ActionMismatch")
+
+
+def reply_headers(headers: Headers, action: str) -> list[etree._Element]:
+    """Return the headers of a reply; none where the request has no MessageID, since strict clients know none then."""
+    version, message_id = headers.version, headers.message_id
+    if version is None or not message_id:
+        return []
+    values = {
+        "To": _ANONYMOUS[version],
+        "Action": action,
+        "MessageID": f"urn:uuid:{uuid.uuid4()}",
+        "RelatesTo": message_id,
+    }
+    blocks = []
+    for name, text in values.items():
+        block = etree.Element(f"{{{version}}}{name}", nsmap={"wsa": version})
+        block.text = text
+        blocks.append(block)
+    return blocks
+
+
+def endpoint_reference(
+    addresses: Addresses, activity_id: str | None, version: str | None = None, tag: str | None = None
+) -> etree._Element:
+    """Return the endpoint reference of an activity, or of the service itself (WS-Addressing 1.0 Core, section 2)."""
+    version = version or ns.WSA
+    element = etree.Element(tag or f"{{{version}}}EndpointReference", nsmap={"wsa": version})
+    address = addresses.activity(activity_id) if activity_id else addresses.service
+    etree.SubElement(element, f"{{{version}}}Address").text = address
+    if activity_id:
+        name = "ReferenceParameters" if version == ns.WSA else "ReferenceProperties"
+        parameters = etree.SubElement(element, f"{{{version}}}{name}")
+        # Its namespace is declared on the element itself: some clients echo just this fragment.
+        etree.SubElement(parameters, REFERENCE, nsmap={"ref": ns.REF}).text = activity_id
+    if version == ns.WSA:
+        _describe(element, addresses)
+    return element
+
+
+def _describe(element: etree._Element, addresses: Addresses) -> None:
+    metadata = etree.SubElement(element, f"{{{ns.WSA}}}Metadata", nsmap={"wsam": ns.WSAM, "actw": ns.ACTW})
+    metadata.set(f"{{{ns.WSDLI}}}wsdlLocation", f"{ns.ACTW} {addresses.service}?wsdl")
+    etree.SubElement(metadata, f"{{{ns.WSAM}}}InterfaceName").text = "actw:ActivityPortType"
+    service = etree.SubElement(metadata, f"{{{ns.WSAM}}}ServiceName", EndpointName=PORT)
+    service.text = f"actw:{SERVICE}"
+
+
+def _same_action(one: str, other: str) -> bool:
+    return one.strip() == other.strip()
+
+
+def _reference(block: etree._Element, earlier: str | None) -> str:
+    text = _text(block) or ""
+    if earlier is not None and earlier != text:
+        raise NoSuchActivity("two reference parameters name different activities; send one of them")
+    return text
+
+
+def _address(block: etree._Element | None, version: str) -> str | None:
+    if block is None:
+        return None
+    address = _text(block.find(f"{{{version}}}Address"))
+    if not address:
+        raise _invalid(version, f"{etree.QName(block).localname} has no wsa:Address", "MissingAddressInEPR")
+    return address
+
+
+def _text(element: etree._Element | None) -> str | None:
+    """White space around URIs is collapsed, as xs:anyURI has it."""
+    return None if element is None else "".join((element.text or "").split())
+
+
+def _invalid(version: str, reason: str, subcode: str) -> SoapProblem:
+    if version == ns.WSA:
+        return addressing(reason, version, "InvalidAddressingHeader", subcode)
+    return addressing(reason, version, "InvalidMessageInformationHeader")

@@ -1,0 +1,165 @@
+"""The SOAP envelope, 1.1 and 1.2 alike: taken apart on the way in, put together on the way out."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from lxml import etree
+
+from wsrf_activity.model import ns
+from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, sender
+
+MAX_HEADERS = 100  #: header blocks that one message may have
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of SOAP over HTTP."""
+
+    namespace: str
+    media_type: str
+    ultimate: frozenset[str]  #: roles that are us
+
+    @property
+    def is_12(self) -> bool:
+        """Whether it is SOAP 1.2."""
+        return self.namespace == ns.S12
+
+    @property
+    def role_attribute(self) -> str:
+        """The attribute that says for whom a header block is."""
+        return f"{{{self.namespace}}}{'role' if self.is_12 else 'actor'}"
+
+
+SOAP11 = Version(ns.S11, "text/xml", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}))
+SOAP12 = Version(
+    ns.S12, "application/soap+xml", frozenset({"", f"{ns.S12}/role/next", f"{ns.S12}/role/ultimateReceiver"})
+)
+VERSIONS = {version.namespace: version for version in (SOAP11, SOAP12)}
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message as it came, without what is meant for others."""
+
+    version: Version
+    headers: tuple[etree._Element, ...]  #: the blocks that are for us
+    body: etree._Element  #: the one child of Body
+
+
+def read(root: etree._Element, now: datetime) -> Envelope:
+    """Take a message apart; raises SoapProblem for what is no SOAP message."""
+    name = etree.QName(root)
+    if name.localname != "Envelope":
+        raise sender(f"the root element must be a SOAP Envelope, not {name.localname}", now, "NotSoap")
+    version = VERSIONS.get(name.namespace or "")
+    if version is None:
+        raise _version_mismatch()
+    header, body = _parts(root, version, now)
+    children = [] if body is None else list(body)
+    if len(children) != 1:
+        raise sender(f"Body must have one child element, not {len(children)}", now, "InvalidBody")
+    blocks = () if header is None else tuple(header)
+    if len(blocks) > MAX_HEADERS:
+        raise sender(f"a message may have at most {MAX_HEADERS} header blocks", now, "TooLarge")
+    ours = tuple(block for block in blocks if (block.get(version.role_attribute) or "").strip() in version.ultimate)
+    return Envelope(version, ours, children[0])
+
+
+def must_understand(block: etree._Element, version: Version) -> bool:
+    """Whether a header block has to be understood or refused."""
+    flag = (block.get(f"{{{version.namespace}}}mustUnderstand") or "").strip()
+    return flag == "1" or (version.is_12 and flag == "true")
+
+
+def not_understood(block: etree._Element, version: Version) -> SoapProblem:
+    """Return the fault for a block that must be understood and is not (SOAP 1.2 Part 1, section 5.4.8)."""
+    name = etree.QName(block)
+    headers: tuple[etree._Element, ...] = ()
+    if version.is_12:
+        notice = etree.Element(f"{{{ns.S12}}}NotUnderstood", nsmap={"soap": ns.S12, "q": name.namespace or ""})
+        notice.set("qname", f"q:{name.localname}")
+        headers = (notice,)
+    reason = f"header block {name.text} must be understood, and is not"
+    return SoapProblem(Fault(code="MustUnderstand", reason=reason, action=ns.SOAP_FAULT_ACTION, headers=headers))
+
+
+def message(version: Version, headers: Iterable[etree._Element], body: etree._Element) -> etree._Element:
+    """Put a message together."""
+    envelope = etree.Element(f"{{{version.namespace}}}Envelope", nsmap={"soap": version.namespace})
+    blocks = list(headers)
+    if blocks:
+        etree.SubElement(envelope, f"{{{version.namespace}}}Header").extend(blocks)
+    etree.SubElement(envelope, f"{{{version.namespace}}}Body").append(body)
+    return envelope
+
+
+def fault_body(version: Version, fault: Fault) -> etree._Element:
+    """Return the Fault element of a version."""
+    return _fault12(fault) if version.is_12 else _fault11(fault)
+
+
+def http_status(version: Version, fault: Fault) -> int:
+    """Return the status of a fault: SOAP 1.1 knows only 500, SOAP 1.2 says 400 where the sender can mend it."""
+    return 400 if version.is_12 and fault.code == SENDER else 500
+
+
+def _parts(
+    root: etree._Element, version: Version, now: datetime
+) -> tuple[etree._Element | None, etree._Element | None]:
+    header: etree._Element | None = None
+    body: etree._Element | None = None
+    for child in root:
+        if child.tag == f"{{{version.namespace}}}Header" and header is None and body is None:
+            header = child
+        elif child.tag == f"{{{version.namespace}}}Body" and body is None:
+            body = child
+        elif version.is_12 or body is None:
+            raise sender(f"an Envelope has one Header at most, then one Body; found {child.tag}", now, "NotSoap")
+    return header, body
+
+
+def _version_mismatch() -> SoapProblem:
+    """Say which versions are spoken (SOAP 1.2 Part 1, section 5.4.7), in SOAP 1.1, which everybody reads."""
+    upgrade = etree.Element(f"{{{ns.S12}}}Upgrade", nsmap={"soap12": ns.S12})
+    for prefix, namespace in (("soap12", ns.S12), ("soap", ns.S11)):
+        supported = etree.SubElement(upgrade, f"{{{ns.S12}}}SupportedEnvelope", nsmap={prefix: namespace})
+        supported.set("qname", f"{prefix}:Envelope")
+    reason = "the envelope is neither SOAP 1.1 nor SOAP 1.2"
+    return SoapProblem(Fault(code="VersionMismatch", reason=reason, action=ns.SOAP_FAULT_ACTION, headers=(upgrade,)))
+
+
+_CODES_11 = {"Sender": "Client", "Receiver": "Server"}
+
+
+def _fault11(fault: Fault) -> etree._Element:
+    element = etree.Element(f"{{{ns.S11}}}Fault", nsmap={"soap": ns.S11})
+    code = etree.SubElement(element, "faultcode")
+    if fault.subcodes:
+        name = etree.QName(fault.subcodes[-1])
+        element.remove(code)
+        code = etree.SubElement(element, "faultcode", nsmap={"wsa": name.namespace or ""})
+        code.text = f"wsa:{name.localname}"
+    else:
+        code.text = f"soap:{_CODES_11.get(fault.code, fault.code)}"
+    etree.SubElement(element, "faultstring").text = fault.reason
+    if fault.detail:
+        etree.SubElement(element, "detail").extend(fault.detail)
+    return element
+
+
+def _fault12(fault: Fault) -> etree._Element:
+    element = etree.Element(f"{{{ns.S12}}}Fault", nsmap={"soap": ns.S12})
+    code = etree.SubElement(element, f"{{{ns.S12}}}Code")
+    etree.SubElement(code, f"{{{ns.S12}}}Value").text = f"soap:{fault.code}"
+    for subcode in fault.subcodes:
+        name = etree.QName(subcode)
+        code = etree.SubElement(code, f"{{{ns.S12}}}Subcode")
+        value = etree.SubElement(code, f"{{{ns.S12}}}Value", nsmap={"wsa": name.namespace or ""})
+        value.text = f"wsa:{name.localname}"
+    reason = etree.SubElement(etree.SubElement(element, f"{{{ns.S12}}}Reason"), f"{{{ns.S12}}}Text")
+    reason.set(f"{{{ns.XML}}}lang", "en")
+    reason.text = fault.reason
+    if fault.detail:
+        etree.SubElement(element, f"{{{ns.S12}}}Detail").extend(fault.detail)
+    return element

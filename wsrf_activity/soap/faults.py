@@ -1,0 +1,144 @@
+"""What goes wrong, said in SOAP: one table from the problems of the model to the typed faults of the contract.
+
+Each derives from WS-BaseFaults 1.2; the fault's element decides its Action.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from lxml import etree
+
+from wsrf_activity.model import errors, ns
+from wsrf_activity.model.lifetime import format_duration, stamp
+
+ERROR_CODES = "urn:wsrf-activity:1:error"  #: the dialect of our wsrf-bf:ErrorCode
+SENDER, RECEIVER = "Sender", "Receiver"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A SOAP fault before it is written in one version or the other."""
+
+    code: str  #: Sender, Receiver, MustUnderstand or VersionMismatch, as SOAP 1.2 names them
+    reason: str
+    action: str
+    subcodes: tuple[str, ...] = ()  #: clark names, outermost first
+    detail: tuple[etree._Element, ...] = ()
+    headers: tuple[etree._Element, ...] = ()  #: that SOAP prescribes with this fault
+
+
+class SoapProblem(Exception):
+    """A message that SOAP or WS-Addressing itself refuses."""
+
+    def __init__(self, fault: Fault) -> None:
+        """Keep the fault to be sent."""
+        super().__init__(fault.reason)
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    """How one kind of problem is written."""
+
+    element: str
+    code: str = SENDER
+    extras: Callable[[errors.Problem], Iterable[tuple[str, str | None]]] = field(default=lambda problem: ())
+
+
+def _act(name: str) -> str:
+    return f"{{{ns.ACT}}}{name}"
+
+
+def _invalid_parameter(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+    assert isinstance(problem, errors.InvalidParameter)
+    row = None if problem.row is None else str(problem.row)
+    return ((_act("Parameter"), problem.parameter), (_act("Row"), row), (_act("Column"), problem.column))
+
+
+def _too_busy(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+    assert isinstance(problem, errors.TooBusy)
+    return ((_act("RetryAfter"), format_duration(problem.retry_after)),)
+
+
+def _version(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+    assert isinstance(problem, errors.VersionMismatch)
+    return ((_act("CurrentVersion"), str(problem.current)),)
+
+
+def _state(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+    assert isinstance(problem, errors.InvalidState)
+    return ((_act("Phase"), problem.phase),)
+
+
+def _initial_time(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+    assert isinstance(problem, errors.TerminationTimeRejected)
+    latest = None if problem.latest is None else stamp(problem.latest)
+    return ((f"{{{ns.WSNT}}}MinimumTime", stamp(problem.earliest)), (f"{{{ns.WSNT}}}MaximumTime", latest))
+
+
+_TABLE: dict[type[errors.Problem], _Typed] = {
+    errors.Problem: _Typed(f"{{{ns.BF}}}BaseFault", RECEIVER),
+    errors.Refused: _Typed(f"{{{ns.BF}}}BaseFault"),
+    errors.NotFound: _Typed(f"{{{ns.R}}}ResourceUnknownFault"),
+    errors.Unavailable: _Typed(f"{{{ns.R}}}ResourceUnavailableFault", RECEIVER),
+    errors.NotPermitted: _Typed(_act("NotPermittedFault")),
+    errors.UnknownService: _Typed(_act("UnknownServiceFault")),
+    errors.InvalidParameter: _Typed(_act("InvalidParameterFault"), SENDER, _invalid_parameter),
+    errors.RequestConflict: _Typed(_act("RequestConflictFault")),
+    errors.InvalidState: _Typed(_act("InvalidStateFault"), SENDER, _state),
+    errors.VersionMismatch: _Typed(_act("VersionMismatchFault"), SENDER, _version),
+    errors.TerminationTimeRejected: _Typed(f"{{{ns.RL}}}TerminationTimeChangeRejectedFault"),
+    errors.InitialTerminationTimeRejected: _Typed(
+        f"{{{ns.WSNT}}}UnacceptableInitialTerminationTimeFault", SENDER, _initial_time
+    ),
+    errors.InvalidPropertyName: _Typed(f"{{{ns.RP}}}InvalidResourcePropertyQNameFault"),
+    errors.UnknownQueryDialect: _Typed(f"{{{ns.RP}}}UnknownQueryExpressionDialectFault"),
+    errors.InvalidQuery: _Typed(f"{{{ns.RP}}}InvalidQueryExpressionFault"),
+    errors.QueryFailed: _Typed(f"{{{ns.RP}}}QueryEvaluationErrorFault"),
+    errors.TooBusy: _Typed(_act("TooBusyFault"), SENDER, _too_busy),
+}
+
+
+def fault_of(problem: errors.Problem, now: datetime, originator: etree._Element | None) -> Fault:
+    """Return the typed fault of a problem; ``originator`` is the endpoint reference of what was asked."""
+    typed = next(_TABLE[kind] for kind in type(problem).__mro__ if kind in _TABLE)
+    generic = typed.element == f"{{{ns.BF}}}BaseFault"
+    code = type(problem).__name__ if generic else None
+    detail = base_fault(typed.element, problem.description, now, originator, code)
+    for tag, text in typed.extras(problem):
+        if text is not None:
+            etree.SubElement(detail, tag).text = text
+    in_wsn = typed.element.startswith(f"{{{ns.WSNT}}}")
+    action = ns.WSN_FAULT_ACTION if in_wsn else ns.WSRF_FAULT_ACTION
+    return Fault(code=typed.code, reason=problem.description, action=action, detail=(detail,))
+
+
+def base_fault(
+    tag: str, description: str, now: datetime, originator: etree._Element | None, code: str | None = None
+) -> etree._Element:
+    """Return an element of BaseFaultType (WS-BaseFaults 1.2, section 2), its children in the schema's order."""
+    namespace = etree.QName(tag).namespace
+    prefix = next((p for p, uri in ns.PREFIXES.items() if uri == namespace), None)
+    fault = etree.Element(tag, nsmap={**({prefix: namespace} if prefix else {}), "wsrfbf": ns.BF})
+    etree.SubElement(fault, f"{{{ns.BF}}}Timestamp").text = stamp(now)
+    if originator is not None:
+        place = etree.SubElement(fault, f"{{{ns.BF}}}Originator")
+        place.extend(originator)
+    if code is not None:
+        etree.SubElement(fault, f"{{{ns.BF}}}ErrorCode", dialect=ERROR_CODES).text = code
+    etree.SubElement(fault, f"{{{ns.BF}}}Description").text = description
+    return fault
+
+
+def sender(reason: str, now: datetime, code: str) -> SoapProblem:
+    """Return the refusal of a message that is not what its sender meant; ``code`` is for programs."""
+    detail = base_fault(f"{{{ns.BF}}}BaseFault", reason, now, None, code)
+    return SoapProblem(Fault(code=SENDER, reason=reason, action=ns.WSRF_FAULT_ACTION, detail=(detail,)))
+
+
+def addressing(reason: str, version: str, *subcodes: str) -> SoapProblem:
+    """Return a fault of WS-Addressing itself (SOAP Binding, section 6); ``version`` is the namespace it came in."""
+    action = ns.WSA_FAULT_ACTION if version == ns.WSA else ns.WSA04_FAULT_ACTION
+    names = tuple(f"{{{version}}}{name}" for name in subcodes)
+    return SoapProblem(Fault(code=SENDER, reason=reason, action=action, subcodes=names))

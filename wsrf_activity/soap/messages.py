@@ -1,0 +1,228 @@
+"""Our own messages between XML and the model: CreateActivity, ListActivities, Wait, Abort, SetTerminationTime.
+
+What is read here has passed the schema; what a schema cannot say is checked here.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from lxml import etree
+
+from wsrf_activity.manager import CHANGE, Condition, ResultInput, StartRequest, UploadInput
+from wsrf_activity.model import ns
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.errors import InvalidParameter
+from wsrf_activity.model.lifetime import Never, Requested, parse_duration, parse_time, stamp
+from wsrf_activity.model.listing import Filter, Page
+from wsrf_activity.model.phases import ENDED, Phase
+from wsrf_activity.soap.addressing import endpoint_reference
+from wsrf_activity.soap.properties import NIL, View, element, progress_element, time_element
+
+T = TypeVar("T")
+
+
+def _act(name: str) -> str:
+    return f"{{{ns.ACT}}}{name}"
+
+
+def _value(body: etree._Element, name: str, read: Callable[[str], T]) -> T | None:
+    """Return the value of an optional child; raises InvalidParameter where it is beyond what can be kept."""
+    child = body.find(_act(name))
+    if child is None:
+        return None
+    try:
+        return read(child.text or "")
+    except (ValueError, OverflowError) as error:
+        raise InvalidParameter(f"{name}: {error}", name) from None
+
+
+def _texts(body: etree._Element, name: str) -> tuple[str, ...]:
+    return tuple((child.text or "").strip() for child in body.iterfind(_act(name)))
+
+
+def requested_time(child: etree._Element | None, now: datetime) -> Requested | None:
+    """Read an absolute time, a duration, or nil; None where there is no element. Raises InvalidParameter."""
+    if child is None:
+        return None
+    if (child.get(NIL) or "").strip() in ("true", "1"):
+        return Never()
+    text = (child.text or "").strip()
+    try:
+        return parse_duration(text, now) if text.lstrip("-").startswith("P") else parse_time(text)
+    except (ValueError, OverflowError) as error:
+        raise InvalidParameter(str(error), etree.QName(child).localname) from None
+
+
+def read_create(body: etree._Element, addresses: Addresses, now: datetime) -> StartRequest:
+    """Read act:CreateActivity."""
+    return StartRequest(
+        service=_value(body, "Service", str.strip),
+        command=_value(body, "Command", str),
+        parameters=dict(_parameters(body)),
+        input=_input(body, addresses),
+        name=_value(body, "Name", str.strip),
+        groups=_texts(body, "Group"),
+        run_id=_value(body, "RunId", str.strip),
+        lifetime=requested_time(body.find(_act("InitialTerminationTime")), now),
+        work_limit=_value(body, "ExecutionDuration", lambda text: parse_duration(text, now)),
+        request_id=_value(body, "RequestId", str.strip),
+    )
+
+
+def _parameters(body: etree._Element) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for child in body.iterfind(_act("Parameter")):
+        name = child.get("name", "")
+        if name in seen:
+            raise InvalidParameter(f"parameter {name} is given twice", name)
+        seen.add(name)
+        yield name, child.text or ""
+
+
+def _input(body: etree._Element, addresses: Addresses) -> bytes | UploadInput | ResultInput | None:
+    inline = _value(body, "Input", _decode)
+    reference = _value(body, "InputReference", str.strip)
+    if reference is None:
+        return inline
+    if inline is not None:
+        raise InvalidParameter("Input and InputReference exclude each other", "InputReference")
+    upload, result = addresses.read_upload(reference), addresses.read_result(reference)
+    if upload is not None:
+        return UploadInput(upload)
+    if result is not None:
+        return ResultInput(*result)
+    accepted = f"an address that PUT {addresses.input} has answered, or a result's"
+    raise InvalidParameter(f"InputReference: {reference} is not of this server; accepted: {accepted}", "InputReference")
+
+
+def _decode(text: str) -> bytes:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"not base64: {error}") from None
+
+
+def write_created(activity: Activity, addresses: Addresses, now: datetime) -> etree._Element:
+    """Return act:CreateActivityResponse."""
+    response = etree.Element(_act("CreateActivityResponse"), nsmap={"act": ns.ACT, "wsa": ns.WSA})
+    response.append(endpoint_reference(addresses, activity.id))
+    response.append(time_element(_act("TerminationTime"), activity.terminates))
+    response.append(time_element(_act("CurrentTime"), now))
+    return response
+
+
+def read_filter(body: etree._Element) -> Filter:
+    """Read act:ListActivities."""
+    limit = _value(body, "Limit", lambda text: int(text.strip()))
+    if limit is not None and limit < 1:
+        raise InvalidParameter("Limit: accepted: 1 or more", "Limit")
+    return Filter(
+        phases=tuple(Phase(text) for text in _texts(body, "Phase")),
+        group=_value(body, "Group", str.strip),
+        run_id=_value(body, "RunId", str.strip),
+        service=_value(body, "Service", str.strip),
+        created_after=_value(body, "CreatedAfter", parse_time),
+        after=_value(body, "Cursor", read_cursor),
+        limit=limit or 100,
+    )
+
+
+def read_cursor(text: str) -> tuple[datetime, str]:
+    """Read what ``write_cursor`` wrote; raises ValueError for anything else."""
+    moment, _, activity_id = text.strip().partition("/")
+    if not activity_id.isalnum():
+        raise ValueError("not a cursor of this server: send back the one of the last page, unchanged")
+    return parse_time(moment), activity_id
+
+
+def write_cursor(place: tuple[datetime, str]) -> str:
+    """Return a place in a listing as text, opaque to clients."""
+    return f"{stamp(place[0])}/{place[1]}"
+
+
+def write_page(page: Page, addresses: Addresses) -> etree._Element:
+    """Return act:ListActivitiesResponse."""
+    response = etree.Element(_act("ListActivitiesResponse"), nsmap={"act": ns.ACT, "wsa": ns.WSA, "xsi": ns.XSI})
+    for activity in page.activities:
+        response.append(_entry(activity, addresses))
+    if page.next is not None:
+        response.append(element("Cursor", write_cursor(page.next)))
+    return response
+
+
+def _entry(activity: Activity, addresses: Addresses) -> etree._Element:
+    entry = element("Entry", None)
+    entry.append(endpoint_reference(addresses, activity.id))
+    texts = {
+        "ActivityId": activity.id,
+        "Name": activity.name,
+        "Service": activity.service,
+        "Phase": activity.phase.value,
+        "Status": activity.status.value,
+        "ErrorStatus": activity.error_status.value,
+        "CreationTime": stamp(activity.created),
+        "EndTime": None if activity.ended is None else stamp(activity.ended),
+    }
+    entry.extend(element(name, text) for name, text in texts.items() if text is not None)
+    entry.append(time_element(_act("TerminationTime"), activity.terminates))
+    return entry
+
+
+def read_wait(body: etree._Element, now: datetime) -> tuple[Condition, timedelta | None]:
+    """Read act:Wait: the condition, and how long the client is ready to wait."""
+    wanted = _texts(body, "For") or ("Ended",)
+    phases: set[Phase] = set()
+    for text in wanted:
+        phases |= ENDED if text == "Ended" else set() if text == CHANGE else {Phase(text)}
+    since = _value(body, "SinceVersion", lambda text: int(text.strip()))
+    condition = Condition(frozenset(phases), CHANGE in wanted, since)
+    return condition, _value(body, "Timeout", lambda text: parse_duration(text, now))
+
+
+def write_waited(view: View, timed_out: bool) -> etree._Element:
+    """Return act:WaitResponse."""
+    activity = view.activity
+    response = etree.Element(_act("WaitResponse"), nsmap={"act": ns.ACT})
+    texts = {
+        "TimedOut": "true" if timed_out else "false",
+        "Version": str(activity.version),
+        "Status": activity.status.value,
+        "ErrorStatus": activity.error_status.value,
+        "Phase": activity.phase.value,
+    }
+    response.extend(element(name, text) for name, text in texts.items())
+    response.extend(progress_element(view))
+    return response
+
+
+def read_reason(body: etree._Element) -> str | None:
+    """Read why act:Abort is asked for."""
+    return _value(body, "Reason", str.strip) or None
+
+
+def write_aborted(activity: Activity) -> etree._Element:
+    """Return act:AbortResponse."""
+    response = etree.Element(_act("AbortResponse"), nsmap={"act": ns.ACT})
+    response.extend((element("Version", str(activity.version)), element("Phase", activity.phase.value)))
+    return response
+
+
+def read_set_termination(body: etree._Element, now: datetime) -> Requested:
+    """Read wsrf-rl:SetTerminationTime: a time, nil, or a duration from now (WS-ResourceLifetime 1.2, section 5.2)."""
+    for child in body:
+        requested = requested_time(child, now)
+        if requested is not None:
+            return requested
+    raise InvalidParameter("SetTerminationTime needs a time or a duration")
+
+
+def write_set_termination(activity: Activity, now: datetime) -> etree._Element:
+    """Return wsrf-rl:SetTerminationTimeResponse: the new time, then the current one."""
+    response = etree.Element(f"{{{ns.RL}}}SetTerminationTimeResponse", nsmap={"wsrfrl": ns.RL, "xsi": ns.XSI})
+    response.append(time_element(f"{{{ns.RL}}}NewTerminationTime", activity.terminates))
+    response.append(time_element(f"{{{ns.RL}}}CurrentTime", now))
+    return response

@@ -1,0 +1,149 @@
+"""The port type as a Spyne service: one method for each operation of ``wsdl/activity.wsdl``, none longer than it needs."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lxml import etree
+from spyne import AnyXml, Service, rpc
+
+from wsrf_activity.manager import Manager
+from wsrf_activity.model import ns
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.errors import InvalidPropertyName, NoSuchActivity
+from wsrf_activity.model.identity import Principal
+from wsrf_activity.soap import messages, query
+from wsrf_activity.soap.markup import resolve_qname
+from wsrf_activity.soap.properties import View, document, property_values
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a method knows beside its message; Spyne carries it as the context's ``udc``."""
+
+    manager: Manager
+    caller: Principal
+    addresses: Addresses
+    activity: str | None  #: the id that the address or the reference parameter names
+
+    @property
+    def now(self) -> datetime:
+        """The current time, of the one clock."""
+        return self.manager.clock()
+
+    @property
+    def activity_id(self) -> str:
+        """The activity that is meant; raises NoSuchActivity where none is named."""
+        if self.activity is None:
+            raise NoSuchActivity("this operation needs an activity: send it to the activity's own address")
+        return self.activity
+
+    async def view(self) -> View:
+        """Return the activity that is meant, as it is shown now."""
+        return self.show(await self.manager.get(self.caller, self.activity_id))
+
+    def show(self, activity: Activity) -> View:
+        """Return an activity as it is shown now."""
+        return View(activity, self.now, self.addresses)
+
+
+#: Each takes the child of the request's Body and returns the child of the reply's.
+operation = rpc(AnyXml, _returns=AnyXml, _body_style="bare")
+
+
+def _response(namespace: str, name: str) -> etree._Element:
+    prefix = next(prefix for prefix, uri in ns.PREFIXES.items() if uri == namespace)
+    return etree.Element(f"{{{namespace}}}{name}", nsmap={prefix: namespace})
+
+
+class ActivityPort(Service):
+    """Operations of our own (``urn:wsrf-activity:1``)."""
+
+    @operation
+    async def CreateActivity(ctx: Any, body: etree._Element) -> etree._Element:
+        call: Call = ctx.udc
+        request = messages.read_create(body, call.addresses, call.now)
+        activity = await call.manager.create(call.caller, request)
+        return messages.write_created(activity, call.addresses, call.now)
+
+    @operation
+    async def ListActivities(ctx: Any, body: etree._Element) -> etree._Element:
+        call: Call = ctx.udc
+        page = await call.manager.list(call.caller, messages.read_filter(body))
+        return messages.write_page(page, call.addresses)
+
+    @operation
+    async def Wait(ctx: Any, body: etree._Element) -> etree._Element:
+        call: Call = ctx.udc
+        condition, timeout = messages.read_wait(body, call.now)
+        activity, timed_out = await call.manager.wait(call.caller, call.activity_id, condition, timeout)
+        return messages.write_waited(call.show(activity), timed_out)
+
+    @operation
+    async def Abort(ctx: Any, body: etree._Element) -> etree._Element:
+        call: Call = ctx.udc
+        reason = messages.read_reason(body)
+        return messages.write_aborted(await call.manager.abort(call.caller, call.activity_id, reason))
+
+
+class ResourcePropertiesPort(Service):
+    """WS-ResourceProperties 1.2."""
+
+    @operation
+    async def GetResourcePropertyDocument(ctx: Any, body: etree._Element) -> etree._Element:
+        response = _response(ns.RP, "GetResourcePropertyDocumentResponse")
+        response.append(document(await ctx.udc.view()))
+        return response
+
+    @operation
+    async def GetResourceProperty(ctx: Any, body: etree._Element) -> etree._Element:
+        response = _response(ns.RP, "GetResourcePropertyResponse")
+        response.extend(_values(await ctx.udc.view(), body))
+        return response
+
+    @operation
+    async def GetMultipleResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
+        response = _response(ns.RP, "GetMultipleResourcePropertiesResponse")
+        view = await ctx.udc.view()
+        for name in body:
+            response.extend(_values(view, name))
+        return response
+
+    @operation
+    async def QueryResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
+        response = _response(ns.RP, "QueryResourcePropertiesResponse")
+        response.extend(query.evaluate(body[0], document(await ctx.udc.view())))
+        return response
+
+
+class LifetimePort(Service):
+    """WS-ResourceLifetime 1.2."""
+
+    @operation
+    async def Destroy(ctx: Any, body: etree._Element) -> etree._Element:
+        call: Call = ctx.udc
+        await call.manager.destroy(call.caller, call.activity_id)
+        return _response(ns.RL, "DestroyResponse")
+
+    @operation
+    async def SetTerminationTime(ctx: Any, body: etree._Element) -> etree._Element:
+        call: Call = ctx.udc
+        requested = messages.read_set_termination(body, call.now)
+        activity, now = await call.manager.set_termination(call.caller, call.activity_id, requested)
+        return messages.write_set_termination(activity, now)
+
+
+def _values(view: View, asked: etree._Element) -> list[etree._Element]:
+    """Return the values of the property whose QName an element holds (WS-ResourceProperties 1.2, section 5.2)."""
+    text = (asked.text or "").strip()
+    try:
+        values = property_values(view, resolve_qname(text, asked))
+    except ValueError as error:
+        raise InvalidPropertyName(f"{text}: {error}") from None
+    if values is None:
+        raise InvalidPropertyName(f"there is no resource property {text}; GetResourcePropertyDocument shows all")
+    return values
+
+
+SERVICES = (ActivityPort, ResourcePropertiesPort, LifetimePort)

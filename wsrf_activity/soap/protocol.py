@@ -1,0 +1,70 @@
+"""Spyne's protocol for both versions of SOAP at once: the envelope is read and written by our own rules.
+
+Spyne still decides which method a message belongs to and calls it; what this class leaves out of Spyne's own Soap11 is
+what it does otherwise than the standards say (no mustUnderstand, one version only, methods found by one namespace).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from spyne import Application
+from spyne.protocol import ProtocolBase
+
+from wsrf_activity.model import ns
+from wsrf_activity.soap import contract
+from wsrf_activity.soap.ports import SERVICES
+
+
+class ActivitySoap(ProtocolBase):
+    """Messages come in as the child of Body, already checked against the schemas, and go out as one."""
+
+    mime_type = "text/xml"
+
+    def set_app(self, app: Application | None) -> None:
+        """Find each operation's method; all four namespaces of the port type are served by one application."""
+        super().set_app(app)
+        if app is None:
+            return  # Spyne's own constructor calls it without one
+        methods: Mapping[str, Any] = {
+            descriptor.name: descriptor for service in app.services for descriptor in service.public_methods.values()
+        }
+        self._methods = {
+            body: methods[operation.name]
+            for body, operation in contract.operations().items()
+            if operation.name in methods
+        }
+
+    def create_in_document(self, ctx: Any, in_string_encoding: str | None = None) -> None:
+        """The transport has parsed the message."""
+
+    def decompose_incoming_envelope(self, ctx: Any, message: object = None) -> None:
+        """An operation is named by the body's element."""
+        ctx.in_body_doc = ctx.in_document
+        ctx.method_request_string = ctx.in_body_doc.tag
+
+    def get_call_handles(self, ctx: Any) -> list[Any]:
+        """Return the method of the body's element, whatever its namespace."""
+        descriptor = self._methods.get(ctx.method_request_string)
+        return [] if descriptor is None else [descriptor]
+
+    def deserialize(self, ctx: Any, message: object) -> None:
+        """A method takes the element itself."""
+        ctx.in_object = ctx.in_body_doc
+
+    def serialize(self, ctx: Any, message: object) -> None:
+        """A method returns the element itself."""
+        ctx.out_document = ctx.out_object[0]
+
+    def create_out_string(self, ctx: Any, out_string_encoding: str | None = None) -> None:
+        """The transport writes the envelope, whose headers it knows."""
+
+
+def application() -> Application:
+    """Return the application that implements the port type."""
+    return Application(
+        SERVICES,
+        tns=ns.ACTW,
+        name="ActivityService",
+        in_protocol=ActivitySoap(),
+        out_protocol=ActivitySoap(),
+    )

@@ -1,0 +1,218 @@
+"""Transactions: a change waits for its commit, a read never waits for a change.
+
+SQLite has one writer, a thread that commits everything that is waiting in one go; PostgreSQL has a pool. What a
+transaction does is a function of ``Records``; it may be called again and must have no other effect.
+"""
+
+import asyncio
+import queue
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.store.migrate import migrate
+from wsrf_activity.store.records import Records
+
+T = TypeVar("T")
+Transaction = Callable[[Records], T]
+
+BATCH = 512  #: changes that one commit may carry
+POOL = 8  #: connections to PostgreSQL
+
+
+class Database(ABC):
+    """The one way to the tables, for the event loop."""
+
+    @abstractmethod
+    async def change(self, transaction: Transaction[T]) -> T:
+        """Run in a transaction and return when it is committed; raises Unavailable where the database cannot."""
+
+    @abstractmethod
+    async def read(self, transaction: Transaction[T]) -> T:
+        """Run against what is committed; raises Unavailable where the database cannot."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Commit what is waiting and disconnect."""
+
+
+def open_database(url: str) -> Database:
+    """Connect, bring the tables to this version's form and return the database.
+
+    Raises Unavailable where it cannot be reached, or is of a newer version than this program.
+    """
+    parsed = make_url(url)
+    with _unavailable():
+        if parsed.get_backend_name() == "sqlite":
+            return _Sqlite(parsed)
+        return _Pooled(parsed)
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+        raise Unavailable(f"the database does not answer: {first_line}") from error
+
+
+@dataclass(slots=True)
+class _Waiting(Generic[T]):
+    """A change on its way to the writer."""
+
+    transaction: Transaction[T]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[T]"
+    result: T | None = None
+    error: BaseException | None = None
+
+    def run(self, records: Records) -> None:
+        try:
+            self.result = self.transaction(records)
+        except BaseException as error:
+            self.error = error
+            raise
+
+    def tell(self) -> None:
+        """Hand the outcome over; in the loop's own thread."""
+        if self.future.done():
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(cast(T, self.result))
+
+
+class _Sqlite(Database):
+    """One file, one writer thread; reads on a connection of the event loop's thread, since WAL never makes them wait."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
+        event.listen(self._engine, "connect", _prepare_sqlite)
+        event.listen(self._engine, "begin", _begin_sqlite)
+        migrate(self._engine)
+        self._reader = self._engine.connect().execution_options(reads_only=True)
+        self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
+        self._thread.start()
+
+    async def change(self, transaction: Transaction[T]) -> T:
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(transaction, loop, loop.create_future())
+        self._queue.put(waiting)
+        return cast(T, await waiting.future)
+
+    async def read(self, transaction: Transaction[T]) -> T:
+        with _unavailable():
+            return transaction(Records(self._reader))
+
+    async def close(self) -> None:
+        self._queue.put(None)
+        await asyncio.to_thread(self._thread.join)
+        self._reader.close()
+        self._engine.dispose()
+
+    def _write(self) -> None:
+        connection = self._engine.connect()
+        open_ = True
+        while open_:
+            batch, open_ = self._next_batch()
+            if batch:
+                _commit_together(connection, batch)
+                _tell(batch)
+        connection.close()
+
+    def _next_batch(self) -> tuple[list[_Waiting[Any]], bool]:
+        """Return all that waits, and whether there may be more."""
+        batch: list[_Waiting[Any]] = []
+        item = self._queue.get()
+        while item is not None:
+            batch.append(item)
+            if len(batch) >= BATCH or self._queue.empty():
+                return batch, True
+            item = self._queue.get()
+        return batch, False
+
+
+def _commit_together(connection: Connection, batch: Sequence[_Waiting[Any]]) -> None:
+    """Commit a batch at once; one that fails takes back its own part, and all where the commit itself fails."""
+    try:
+        with _unavailable(), connection.begin():
+            for waiting in batch:
+                _run_apart(connection, waiting)
+    except Exception as error:
+        connection.rollback()
+        for waiting in batch:
+            waiting.error = waiting.error or error
+
+
+def _run_apart(connection: Connection, waiting: _Waiting[Any]) -> None:
+    try:
+        with connection.begin_nested():
+            waiting.run(Records(connection))
+    except SQLAlchemyError:
+        raise
+    except Exception:
+        return  # its own, kept in waiting.error; the others of the batch go on
+
+
+def _tell(batch: Sequence[_Waiting[Any]]) -> None:
+    for waiting in batch:
+        try:
+            waiting.loop.call_soon_threadsafe(waiting.tell)
+        except RuntimeError:
+            continue  # its loop has closed: nobody waits for the answer any more
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    """WAL lets reads pass the writer; FULL makes a commit outlive a power cut; BEGIN is ours, not the driver's."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the writer's place at once: a transaction that begins as a reader can fail where it first writes.
+
+    A reader begins none: each of its statements sees what is committed by then.
+    """
+    if not connection.get_execution_options().get("reads_only"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+class _Pooled(Database):
+    """A server database: each change is a transaction of its own, on a connection of the pool."""
+
+    def __init__(self, url: URL) -> None:
+        self._engine: Engine = create_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True)
+        migrate(self._engine)
+        self._threads = ThreadPoolExecutor(POOL, thread_name_prefix="database")
+
+    async def change(self, transaction: Transaction[T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self._run(transaction))
+
+    async def read(self, transaction: Transaction[T]) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: self._run(transaction))
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
+        self._engine.dispose()
+
+    def _run(self, transaction: Transaction[T]) -> T:
+        with _unavailable(), self._engine.begin() as connection:
+            return transaction(Records(connection))

@@ -1,0 +1,39 @@
+"""The tables' form: brought up to this version by Alembic, refused where it is of a later one."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from wsrf_activity.model.errors import Unavailable
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def configuration(connection: Connection) -> Config:
+    """Return what Alembic needs to work on ``connection``."""
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the tables to this version's form; raises Unavailable where a later version has been here."""
+    with engine.connect() as connection:
+        config = configuration(connection)
+        scripts = ScriptDirectory.from_config(config)
+        current = MigrationContext.configure(connection).get_current_revision()
+        connection.rollback()
+        if current == scripts.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise Unavailable(
+                f"the database is of a newer version (schema {current}) than this program knows; "
+                "start it with the version that wrote it, or a later one"
+            )
+        command.upgrade(config, "head")
+        connection.commit()

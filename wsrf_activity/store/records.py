@@ -1,0 +1,194 @@
+"""The statements: every read and every change of the database, named. Each runs in a transaction that its caller holds."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy.exc import IntegrityError
+
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.events import Event
+from wsrf_activity.model.listing import Filter, Page, Upload
+from wsrf_activity.model.phases import Phase
+from wsrf_activity.store import codec
+from wsrf_activity.store.tables import activity as activities
+from wsrf_activity.store.tables import activity_group as groups
+from wsrf_activity.store.tables import event as event_log
+from wsrf_activity.store.tables import removal, upload
+
+
+class Records:
+    """The statements on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work in the transaction of ``connection``."""
+        self._connection = connection
+
+    def get(self, activity_id: str) -> Activity | None:
+        """Return an activity, expired or not."""
+        row = self._connection.execute(_GET, {"id": activity_id}).mappings().first()
+        return None if row is None else codec.read_activity(row)
+
+    def by_request(self, owner: str, request_id: str) -> Activity | None:
+        """Return the activity that a request id of this owner has started."""
+        query = select(activities).where(activities.c.owner == owner, activities.c.request_id == request_id)
+        row = self._connection.execute(query).mappings().first()
+        return None if row is None else codec.read_activity(row)
+
+    def insert(self, activity: Activity, events: Sequence[Event]) -> bool:
+        """Add an activity; False where another transaction took its request id first."""
+        try:
+            with self._connection.begin_nested():
+                self._connection.execute(insert(activities), codec.activity_row(activity))
+        except IntegrityError:
+            return False
+        self._set_groups(activity)
+        self._log(events)
+        return True
+
+    def save(self, old: Activity, new: Activity, events: Sequence[Event]) -> bool:
+        """Write the next version of an activity; False where it is no longer the version, phase and fence of ``old``."""
+        if new is old:
+            return True
+        unchanged = and_(
+            activities.c.id == old.id,
+            activities.c.version == old.version,
+            activities.c.phase == old.phase.value,
+            activities.c.fence == old.fence,
+        )
+        values = codec.activity_row(new)
+        changed = self._connection.execute(update(activities).where(unchanged).values(values)).rowcount == 1
+        if changed:
+            if new.groups != old.groups:
+                self._connection.execute(delete(groups).where(groups.c.activity_id == new.id))
+                self._set_groups(new)
+            self._log(events)
+        return changed
+
+    def remove(self, activity_ids: Sequence[str], paths: Iterable[str]) -> None:
+        """Delete activities and all that hangs on them; ``paths`` are noted as files still to be removed."""
+        self._connection.execute(delete(activities).where(activities.c.id.in_(activity_ids)))
+        self._connection.execute(delete(groups).where(groups.c.activity_id.in_(activity_ids)))
+        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(activity_ids)))
+        self.note_removals(paths)
+
+    def list(self, owner: str, wanted: Filter, now: datetime) -> Page:
+        """Return a page of an owner's activities, oldest first, without what has expired."""
+        query = _listing(owner, wanted, now)
+        rows = self._connection.execute(query.limit(wanted.limit + 1)).mappings().all()
+        found = tuple(codec.read_activity(row) for row in rows[: wanted.limit])
+        more = len(rows) > wanted.limit
+        return Page(found, (found[-1].created, found[-1].id) if more and found else None)
+
+    def owners_queued(self) -> Sequence[str]:
+        """Return who has work in the queue: one step of the index for each, however long their queues."""
+        owners: list[str] = []
+        query = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
+        owner = self._connection.execute(query).scalar()
+        while owner is not None:
+            owners.append(owner)
+            owner = self._connection.execute(query.where(activities.c.owner > owner)).scalar()
+        return owners
+
+    def next_queued(self, owner: str, count: int, now: datetime) -> Sequence[Activity]:
+        """Return an owner's oldest queued activities, locked against other servers where the database can."""
+        query = (
+            select(activities)
+            .where(
+                activities.c.phase == Phase.QUEUED.value,
+                activities.c.owner == owner,
+                or_(activities.c.terminates.is_(None), activities.c.terminates > now),
+            )
+            .order_by(activities.c.created, activities.c.id)
+            .limit(count)
+            .with_for_update(skip_locked=True)
+        )
+        return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
+
+    def in_phase(self, phase: Phase) -> Sequence[Activity]:
+        """Return every activity in a phase: for recovery at start."""
+        query = select(activities).where(activities.c.phase == phase.value)
+        return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
+
+    def expired(self, now: datetime, limit: int) -> Sequence[Activity]:
+        """Return activities whose termination time has come, the longest overdue first."""
+        query = select(activities).where(activities.c.terminates <= now).order_by(activities.c.terminates).limit(limit)
+        return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
+
+    def next_deadline(self) -> datetime | None:
+        """Return when the next activity or upload expires."""
+        times = (
+            self._connection.execute(select(func.min(activities.c.terminates))).scalar(),
+            self._connection.execute(select(func.min(upload.c.expires))).scalar(),
+        )
+        return min((time for time in times if time is not None), default=None)
+
+    def add_upload(self, added: Upload) -> None:
+        """Note an input that was sent ahead."""
+        row = {name: getattr(added, name) for name in ("id", "owner", "size", "sha256", "expires")}
+        self._connection.execute(insert(upload), row)
+
+    def get_upload(self, upload_id: str) -> Upload | None:
+        """Return an input that was sent ahead, expired or not."""
+        row = self._connection.execute(select(upload).where(upload.c.id == upload_id)).first()
+        return None if row is None else Upload(*row)
+
+    def remove_expired_uploads(self, now: datetime, folder: str) -> int:
+        """Delete uploads whose time is over, noting their files below ``folder`` for removal."""
+        due = select(upload.c.id).where(upload.c.expires <= now).limit(1000)
+        ids = list(self._connection.execute(due).scalars())
+        self._connection.execute(delete(upload).where(upload.c.id.in_(ids)))
+        self.note_removals(f"{folder}/{upload_id}" for upload_id in ids)
+        return len(ids)
+
+    def note_removals(self, paths: Iterable[str]) -> None:
+        """Note files and folders that nothing refers to any more."""
+        rows = [{"path": path} for path in paths]
+        if rows:
+            self._connection.execute(insert(removal), rows)
+
+    def removals(self, limit: int) -> Sequence[str]:
+        """Return paths that are still to be removed."""
+        return self._connection.execute(select(removal.c.path).limit(limit)).scalars().all()
+
+    def removed(self, paths: Sequence[str]) -> None:
+        """Forget paths that are gone."""
+        self._connection.execute(delete(removal).where(removal.c.path.in_(paths)))
+
+    def _set_groups(self, activity: Activity) -> None:
+        rows = [
+            {"owner": activity.owner, "name": name, "created": activity.created, "activity_id": activity.id}
+            for name in activity.groups
+        ]
+        if rows:
+            self._connection.execute(insert(groups), rows)
+
+    def _log(self, events: Sequence[Event]) -> None:
+        if events:
+            self._connection.execute(insert(event_log), [codec.event_row(event) for event in events])
+
+
+_GET = select(activities).where(activities.c.id == bindparam("id"))
+
+
+def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
+    query = select(activities).where(
+        activities.c.owner == owner, or_(activities.c.terminates.is_(None), activities.c.terminates > now)
+    )
+    created, key = activities.c.created, activities.c.id
+    if wanted.group is not None:
+        query = query.join(groups, groups.c.activity_id == activities.c.id)
+        query = query.where(groups.c.owner == owner, groups.c.name == wanted.group)
+        created, key = groups.c.created, groups.c.activity_id
+    if wanted.phases:
+        query = query.where(activities.c.phase.in_([phase.value for phase in wanted.phases]))
+    if wanted.run_id is not None:
+        query = query.where(activities.c.run_id == wanted.run_id)
+    if wanted.service is not None:
+        query = query.where(activities.c.service == wanted.service)
+    if wanted.created_after is not None:
+        query = query.where(created > wanted.created_after)
+    if wanted.after is not None:
+        query = query.where(tuple_(created, key) > wanted.after)
+    return query.order_by(created, key)

@@ -1,0 +1,100 @@
+"""The tables. Times are microseconds since 1970 in UTC: exact, ordered, and free of any database's idea of a zone."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = MetaData()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def micros(moment: datetime) -> int:
+    """Return a time as it is stored."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware UTC time, stored as microseconds since 1970."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Store a time."""
+        return None if value is None else micros(value)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Read a time."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+#: 64 bits on PostgreSQL; SQLite numbers rows by itself only for its own INTEGER.
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+activity = Table(
+    "activity",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("service", String(255), nullable=False),
+    Column("phase", String(16), nullable=False),
+    Column("version", BigInteger, nullable=False),  #: the compare side of every change
+    Column("created", Moment, nullable=False),
+    Column("ended", Moment),
+    Column("terminates", Moment),  #: NULL is never
+    Column("error_status", String(16), nullable=False),
+    Column("name", Text),
+    Column("run_id", String(255)),
+    Column("fence", BigInteger, nullable=False),
+    Column("request_id", String(255)),
+    Column("document", JSON, nullable=False),  #: the rest of the record, see store.codec
+    Index("ix_activity_request", "owner", "request_id", unique=True),
+    Index("ix_activity_owner", "owner", "created", "id"),
+    Index("ix_activity_owner_phase", "owner", "phase", "created", "id"),
+    Index("ix_activity_owner_service", "owner", "service", "created", "id"),
+    Index("ix_activity_owner_run", "owner", "run_id", "created", "id"),
+    Index("ix_activity_phase", "phase", "owner", "created", "id"),
+    Index("ix_activity_terminates", "terminates"),
+)
+
+activity_group = Table(
+    "activity_group",
+    metadata,
+    Column("owner", String(255), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("created", Moment, primary_key=True),
+    Column("activity_id", String(64), primary_key=True),
+    Index("ix_activity_group_activity", "activity_id"),
+)
+
+event = Table(
+    "event",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("activity_id", String(64), nullable=False),
+    Column("owner", String(255), nullable=False),
+    Column("topic", String(64), nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Column("time", Moment, nullable=False),
+    Column("payload", JSON),
+    Index("ix_event_activity", "activity_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+upload = Table(
+    "upload",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("expires", Moment, nullable=False),
+    Index("ix_upload_expires", "expires"),
+)
+
+#: Folders and files whose rows are gone; each line goes when they have gone too.
+removal = Table("removal", metadata, Column("path", String(255), primary_key=True))

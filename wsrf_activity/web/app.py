@@ -1,0 +1,117 @@
+"""The routes. What is SOAP is passed on; every request is checked for its host, and all but the public ones for who calls."""
+
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wsrf_activity.model import errors
+from wsrf_activity.model.identity import Principal
+from wsrf_activity.web import pages, results
+from wsrf_activity.web.faces import Faces
+from wsrf_activity.web.security import CHALLENGE, Gate
+
+_SOAP_TYPES = ("text/xml", "application/soap+xml")
+_STATUS: dict[type[errors.Problem], int] = {
+    errors.NotFound: 404,
+    errors.TooLarge: 413,
+    errors.NotPermitted: 403,
+    errors.TooBusy: 429,
+    errors.Refused: 400,
+    errors.Unavailable: 503,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Routes:
+    """The handlers, on the faces that they serve."""
+
+    faces: Faces
+
+    async def post(self, request: Request) -> Response:
+        """Answer SOAP at the service's or an activity's address."""
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type not in _SOAP_TYPES:
+            problem = errors.Refused(f"content type {content_type!r} is not SOAP; accepted: {', '.join(_SOAP_TYPES)}")
+            return self.faces.soap.refuse(request, problem, 415, {})
+        caller = self.faces.gate.caller(request)
+        if caller is None:
+            problem = errors.NotPermitted("log in with the server's token, by HTTP Basic as the password or by Bearer")
+            return self.faces.soap.refuse(request, problem, 401, {"www-authenticate": CHALLENGE})
+        return await self.faces.soap.answer(request, caller, request.path_params.get("id"))
+
+    async def get(self, request: Request) -> Response:
+        """Answer the description to everybody, pages to those who may see them."""
+        described = self.faces.soap.describe(request)
+        if described is not None:
+            return described
+        caller = self._caller(request)
+        if "id" in request.path_params:
+            return await pages.activity(self.faces, caller, request)
+        return await pages.listing(self.faces, caller, request)
+
+    async def upload(self, request: Request) -> Response:
+        """Take an input ahead of its activity: 201 with the address to name as its InputReference."""
+        caller = self._caller(request)
+        upload = await self.faces.manager.upload(caller, request.stream())
+        address = self.faces.addresses.upload(upload.id)
+        headers = {"location": address, "etag": f'"{upload.sha256}"'}
+        return PlainTextResponse(address + "\n", 201, headers)
+
+    async def result(self, request: Request) -> Response:
+        """Answer the bytes of a result."""
+        return await results.serve(self.faces.manager, self._caller(request), request)
+
+    async def health(self, request: Request) -> Response:
+        """Say that requests are answered, to everybody."""
+        return JSONResponse({"status": "ok"})
+
+    def _caller(self, request: Request) -> Principal:
+        caller = self.faces.gate.caller(request)
+        if caller is None:
+            raise HTTPException(401, "log in with the server's token", {"www-authenticate": CHALLENGE})
+        return caller
+
+
+def application(faces: Faces) -> ASGIApp:
+    """Return the whole as one ASGI application."""
+    to = _Routes(faces)
+    routes = [
+        Route("/health", to.health),
+        Route("/input", to.upload, methods=["PUT"]),
+        Route("/activity", to.get, methods=["GET"]),
+        Route("/activity", to.post, methods=["POST"]),
+        Route("/activity/{id}", to.get, methods=["GET"]),
+        Route("/activity/{id}", to.post, methods=["POST"]),
+        Route("/activity/{id}/result/{name}", to.result, methods=["GET"]),
+    ]
+    handlers = {errors.Problem: _plain_problem, ClientDisconnect: _gone}
+    return _HostChecked(Starlette(routes=routes, exception_handlers=handlers), faces.gate)
+
+
+async def _plain_problem(request: Request, problem: Exception) -> Response:
+    """Say a problem in a line of text: who asks here speaks plain HTTP."""
+    status = next((_STATUS[kind] for kind in type(problem).__mro__ if kind in _STATUS), 500)
+    return PlainTextResponse(f"{problem}\n", status)
+
+
+async def _gone(request: Request, problem: Exception) -> Response:
+    return Response(status_code=400)
+
+
+class _HostChecked:
+    """Turns away what was meant for another host."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._app
+        if scope["type"] == "http" and not self._gate.admits_host(Request(scope)):
+            app = PlainTextResponse("this server is not known by that name; see its base_url setting\n", 421)
+        await app(scope, receive, send)

@@ -1,0 +1,39 @@
+"""Everything that answers requests, put together once; what this room needs of SOAP it names here."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from wsrf_activity.manager import Manager
+from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.errors import Problem
+from wsrf_activity.model.identity import Principal
+from wsrf_activity.web.security import Gate
+
+
+class Soap(Protocol):
+    """What this room needs of the one that speaks SOAP."""
+
+    async def answer(self, request: Request, caller: Principal, activity_id: str | None) -> Response:
+        """Answer a POST."""
+
+    def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
+        """Answer a POST that is refused before it is read."""
+
+    def describe(self, request: Request) -> Response | None:
+        """Answer ``?wsdl``, ``?singleWsdl`` and ``?xsd=``; None for anything else."""
+
+    async def document(self, caller: Principal, activity_id: str) -> bytes:
+        """Return an activity's property document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Everything that answers requests."""
+
+    manager: Manager
+    soap: Soap
+    gate: Gate
+    addresses: Addresses
