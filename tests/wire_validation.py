@@ -5,10 +5,11 @@ standards' own files, the envelope against those. What every test calls on what 
 import importlib.util
 import io
 import os
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from lxml import etree
@@ -32,26 +33,36 @@ def check_envelope(data: bytes) -> list[str]:
 
 def official_complaints(data: bytes) -> list[str]:
     """Say what the standards' own schemas have against an envelope, or against an element alone."""
-    check, schema, declared = _official()
-    found: list[str] = check(io.BytesIO(data), schema, declared)
+    official = _official(Path(os.environ["OFFICIAL_SCHEMAS"]))
+    found: list[str] = official.module.check(io.BytesIO(data), official.schema, official.declared)
     return found
 
 
+def officially_valid(element: etree._Element) -> bool:
+    """Say whether the standards' own schemas accept an element, with the prefixes that are in scope where it stands."""
+    official = _official(Path(os.environ["OFFICIAL_SCHEMAS"]))
+    alone = etree.fromstring(etree.tostring(element, with_tail=False))
+    return bool(official.schema.validate(official.module.normalise(etree.ElementTree(alone))))
+
+
+@dataclass(frozen=True)
+class _Official:
+    module: Any
+    schema: etree.XMLSchema
+    declared: Any
+
+
 @cache
-def official_module(folder: Path) -> ModuleType:
-    """Import the validator that lies beside the standards' files."""
+def _official(folder: Path) -> _Official:
+    """Load the validator that lies beside the standards' files, and with it those files: once per process."""
     spec = importlib.util.spec_from_file_location("official_schemas", folder / "validate.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-@cache
-def _official() -> tuple[Callable[..., Any], Any, Any]:
-    module = official_module(Path(os.environ["OFFICIAL_SCHEMAS"]))
-    return module.check, module.load(), module.declared()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # it leaves closing its files to the interpreter
+        spec.loader.exec_module(module)
+        return _Official(module, module.load(), module.declared())
 
 
 def _shape(envelope: etree._Element) -> Iterator[str]:
