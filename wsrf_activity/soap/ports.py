@@ -1,5 +1,6 @@
 """The port type as a Spyne service: one method for each operation of ``wsdl/activity.wsdl``, none longer than it needs."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,9 @@ from wsrf_activity.model.identity import Principal
 from wsrf_activity.soap import messages, query
 from wsrf_activity.soap.markup import resolve_qname
 from wsrf_activity.soap.properties import View, document, property_values
+
+
+Method = Callable[[Any, etree._Element], Awaitable[etree._Element]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +52,9 @@ class Call:
         return View(activity, self.now, self.addresses)
 
 
-#: Each takes the child of the request's Body and returns the child of the reply's.
-operation = rpc(AnyXml, _returns=AnyXml, _body_style="bare")
+def operation(method: Method) -> Any:
+    """Make a method an operation: it takes the child of the request's Body and returns the child of the reply's."""
+    return rpc(AnyXml, _returns=AnyXml, _body_style="bare")(method)
 
 
 def _response(namespace: str, name: str) -> etree._Element:
