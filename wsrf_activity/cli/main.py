@@ -69,10 +69,9 @@ def _serve(config: Path | None, options: dict[str, object]) -> int:
     from wsrf_activity.server import serve as run_server
 
     try:
-        settings = Settings.load(config=config, options=options)
+        run_server(Settings.load(config=config, options=options), announce=announce)
     except SettingsError as error:
         raise Usage(str(error)) from None
-    run_server(settings, announce=announce)
     return 0
 
 
