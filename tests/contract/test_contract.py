@@ -1,5 +1,7 @@
 """What is read from the contract: operations by their body element, and the verdict on one element; in threads too."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -55,6 +57,40 @@ def test_complaints_are_bounded() -> None:
         len(contract.violations(element(f"<act:ListActivities>{many}</act:ListActivities>")))
         == contract.MOST_VIOLATIONS
     )
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_a_large_element_is_judged_as_a_small_one(size: int) -> None:
+    name = "<wsrfrp:ResourceProperty>{}</wsrfrp:ResourceProperty>"
+    right, padded, wrong = (name.format(text) for text in ("x:a", " x:a\n", "undeclared:a"))
+    for last, complaints in ((right, 0), (padded, 0), (wrong, 2)):
+        names = element(
+            f"<wsrfrp:GetMultipleResourceProperties>\n{right * size}{last}</wsrfrp:GetMultipleResourceProperties>"
+        )
+        assert len(contract.violations(names)) == complaints
+        assert all(complaint.startswith("line ") for complaint in contract.violations(names))
+
+
+def _phases(count: int) -> str:
+    return f"<act:ListActivities>{'<act:Phase> x</act:Phase>' * count}</act:ListActivities>"
+
+
+def _attributes(count: int) -> str:
+    many = " ".join(f"a{number}=' 1'" for number in range(count))
+    return f"<wsa:To {many}>urn:a</wsa:To>"
+
+
+@pytest.mark.parametrize("wrong", [_phases, _attributes])
+def test_complaints_cost_the_same_however_many_there_are(wrong: Callable[[int], str]) -> None:
+    def seconds(count: int) -> float:
+        instance = element(wrong(count))
+        began = time.perf_counter()
+        assert contract.violations(instance)
+        return time.perf_counter() - began
+
+    seconds(5_000)
+    # Eight times as many: eight times as long, with room for a busy machine; were it quadratic, sixty-four times.
+    assert seconds(40_000) < 30 * seconds(5_000)
 
 
 def test_qnames_are_resolved_where_the_element_stands() -> None:
