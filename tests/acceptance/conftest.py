@@ -1,0 +1,82 @@
+"""Servers for the tests of the whole: one for all that leave it as it was, one of its own for a test that kills it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+from tests.server import Server, Wire, running
+from wsrf_activity.model import ns
+
+CONFIG = """
+[limits]
+parallel = 8
+wait = "PT20S"
+grace = "PT1S"
+
+[principals.alice]
+token = "alice-0123456789abcdef"
+commands = true
+
+[principals.bob]
+token = "bob-0123456789abcdef"
+
+[services.count]
+command = ["wc", "-{what}"]
+media_type = "text/plain"
+[services.count.parameters.what]
+choices = ["c", "l", "w"]
+default = "l"
+
+[services.greet]
+shell = "echo {greeting}, {name} > out.txt; echo {times}"
+work_limit = "PT1H"
+[services.greet.parameters.name]
+max = 40
+[services.greet.parameters.greeting]
+default = "Hello"
+[services.greet.parameters.times]
+type = "integer"
+min = 1
+max = 9
+default = 1
+[services.greet.results.text]
+path = "out.txt"
+media_type = "text/plain; charset=utf-8"
+"""
+
+ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that a module's tests share, on either database."""
+    data = tmp_path_factory.mktemp("data") / "server"
+    with ExitStack() as stack:
+        database = None
+        if request.param == "postgresql":
+            cluster: databases.Cluster = request.getfixturevalue("postgresql")
+            database = stack.enter_context(cluster.database())
+        yield stack.enter_context(running(Server(data, database, CONFIG)))
+
+
+@pytest.fixture(params=[ns.S11, ns.S12], ids=["soap11", "soap12"])
+def wire(server: Server, request: pytest.FixtureRequest) -> Iterator[Wire]:
+    """A client of the shared server, in either version of SOAP."""
+    with server.client(request.param) as client:
+        yield client
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Server]]:
+    """Makes servers of the test's own, on either database: to be killed, or set up otherwise."""
+    with ExitStack() as stack:
+
+        def make(config: str = CONFIG, **settings: object) -> Server:
+            database = None if database_url.startswith("sqlite") else database_url
+            server = Server(tmp_path / "server", database, config, **settings)  # type: ignore[arg-type]  # as they come
+            return stack.enter_context(running(server))
+
+        yield make
