@@ -67,7 +67,7 @@ class LocalEngine:
                 raise CannotStart(rest)
             found = await self.attach(job, listener)
             if isinstance(found, Report) or (isinstance(found, Lost) and found.begun):
-                return Past(found, _job_id(os.fspath(job.folder)))
+                return Past(found)
             if not isinstance(found, Lost):
                 return found
         raise CannotStart("The process that starts all work ended before it could, again and again.")
@@ -82,7 +82,7 @@ class LocalEngine:
         if keeper is None:
             await drain(Messages(job.folder, listener), job)
             return await self.outcome(job)
-        run = LocalRun(self, job, _job_id(folder), keeper, listener)
+        run = LocalRun(self, job, str(claim.pid), keeper, listener)
         if attempt.read_limit(folder, claim) != _seconds(job.limit):
             await run.set_limit(job.limit)  # the last server was killed before it could
         return self._watch(run)
@@ -164,7 +164,7 @@ class LocalRun:
     """An attempt whose supervisor lives, or has ended since anybody looked."""
 
     def __init__(self, engine: LocalEngine, job: Job, job_id: str, keeper: Keeper, listener: Listener) -> None:
-        self.job_id = job_id  #: the pid of the work
+        self.job_id = job_id  #: the pid of the supervisor; the work is below it
         self.job = job
         self.messages = Messages(job.folder, listener)
         self._engine = engine
@@ -236,8 +236,9 @@ class LocalRun:
 class Past:
     """An attempt that was to be joined but is over."""
 
-    def __init__(self, outcome: Outcome, job_id: str) -> None:
-        self.job_id = job_id
+    job_id = ""
+
+    def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome
 
     async def outcome(self) -> Outcome:
@@ -281,11 +282,6 @@ def _read_report(folder: Path) -> Report | None:
         outputs=tuple(Output(*fields) for fields in content["outputs"]),
         missing=tuple(content["missing"]),
     )
-
-
-def _job_id(folder: str) -> str:
-    session = attempt.read_session(folder)
-    return "" if session is None else str(session[0])
 
 
 def _seconds(time: timedelta | None) -> float | None:

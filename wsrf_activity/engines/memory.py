@@ -41,7 +41,7 @@ class MemoryRun:
 
 
 class MemoryEngine:
-    """Keeps every attempt that it was asked for, across ``close`` and ``open`` as if those were restarts of a server."""
+    """Keeps every attempt that it was asked for, across ``close`` and ``open`` as if those were a restart."""
 
     name = "memory"
 

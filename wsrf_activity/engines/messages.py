@@ -49,6 +49,7 @@ class Messages:
         self._tell = tell
         self._changed = 0  #: of the file, nanoseconds
         self._offset, self._warnings = self._told()
+        self._seen = self._offset  #: with what is kept of a line that is not whole
         self._skips = False  #: whether the rest of a line that is too long is still to come
 
     def read(self, *, last: bool = False) -> bool:
@@ -71,7 +72,7 @@ class Messages:
             self._tell(newest)
         if self._warnings > warned:
             attempt.write_whole(os.fspath(self._kept), f"{self._offset} {self._warnings}".encode())
-        return size - self._offset >= BATCH
+        return self._seen < size
 
     def _size(self) -> int:
         """Return the file's size, with the offset set to where to read on."""
@@ -93,8 +94,9 @@ class Messages:
         with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             file.seek(self._offset)
             content = file.read(BATCH)
+        self._seen = self._offset + len(content)
         lines = content.split(b"\n")
-        rest = b"" if last and self._offset + len(content) >= size else lines.pop()
+        rest = b"" if last and self._seen >= size else lines.pop()
         for line in lines:
             if not self._skips and len(line) <= LINE:
                 yield line

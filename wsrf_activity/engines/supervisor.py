@@ -29,7 +29,7 @@ AWAITED = frozenset({signal.SIGCHLD, ABORT, LOOK, STAY})
 CHILD = frozenset({signal.SIGCHLD})
 _CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
-#: The answers to the server, a line each. BEGUN is followed by the work's pid, FAILED by a sentence.
+#: The answers to the server, a line each. BEGUN is followed by its pid, FAILED by a sentence.
 BEGUN = "begun"  #: this supervisor runs the work; a pidfd of it comes along
 ENDED = "ended"  #: the work that it ran is over, and there is a report
 TAKEN = "taken"  #: another one runs or ran the work
@@ -125,7 +125,7 @@ class Supervisor:
             os.unlink(f"{order.folder}/{attempt.SUPERVISOR}")
             raise NotStarted(_why(order, error)) from error
         clock, started = time.monotonic(), time.time()
-        self._answer(f"{BEGUN} {pid}", os.pidfd_open(os.getpid()))
+        self._answer(f"{BEGUN} {claim.pid}", os.pidfd_open(claim.pid))
         main = processes.find(pid)
         if main is not None:
             attempt.write_session(order.folder, pid, main.start)

@@ -1,0 +1,368 @@
+"""Work on this machine, in real processes: what goes in, what comes out, and what ends it."""
+
+import asyncio
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.integration.local_jobs import (
+    AT_GATE,
+    abort_all,
+    ended,
+    gated,
+    nothing_said,
+    open_gate,
+    run_job,
+    shell,
+    until,
+    with_word,
+)
+from tests.unit.engines.engine_suite import EngineSuite, fresh_job
+from wsrf_activity.engines.base import CannotStart, Engine, Job, Output, Report, Warned
+from wsrf_activity.engines.limits import WorkLimits
+from wsrf_activity.engines.local import LocalEngine
+from wsrf_activity.model.activity import Progress, ResultSpec, new_id
+
+CAP = 1 << 20
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
+    engine = LocalEngine(WorkLimits(output=CAP * 100, grace=timedelta(seconds=0.3)))
+    await engine.open()
+    yield engine
+    abort_all(tmp_path)
+    await engine.close()
+
+
+@pytest.fixture
+async def capped() -> AsyncIterator[LocalEngine]:
+    engine = LocalEngine(WorkLimits(output=CAP))
+    yield engine
+    await engine.close()
+
+
+class TestLocalEngine(EngineSuite):
+    """The suite, on the local engine."""
+
+    def waiting(self, folder: Path) -> Job:
+        return gated(folder, f"(echo warn careful; echo progress 50% half) >> $ACTIVITY_REPORT; {AT_GATE}")
+
+    async def let_end(self, engine: Engine, job: Job) -> None:
+        await open_gate(job)
+
+    def impossible(self, engine: Engine, folder: Path) -> Job:
+        return fresh_job(folder, "no-such-program")
+
+
+def _output(report: Report, name: str) -> Output:
+    [output] = [output for output in report.outputs if output.name == name]
+    return output
+
+
+@pytest.mark.parametrize("code", [0, 1, 42, 255])
+async def test_the_exit_code_is_the_programs(engine: LocalEngine, tmp_path: Path, code: int) -> None:
+    report = await run_job(engine, shell(tmp_path, f"exit {code}"))
+    assert (report.exit_code, report.reason) == (code, "exited")
+
+
+@pytest.mark.parametrize(("signal", "code"), [("TERM", 143), ("KILL", 137), ("SEGV", 139)])
+async def test_death_by_a_signal_has_a_code(engine: LocalEngine, tmp_path: Path, signal: str, code: int) -> None:
+    report = await run_job(engine, shell(tmp_path, f"kill -{signal} $$"))
+    assert (report.exit_code, report.reason) == (code, "exited")
+
+
+async def test_the_times_are_those_of_the_work(engine: LocalEngine, tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    report = await run_job(engine, fresh_job(tmp_path, "true"))
+    assert before <= report.started <= report.ended <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\r\n" * 100, os.urandom(1 << 16) * 1024])
+async def test_every_byte_goes_through(engine: LocalEngine, tmp_path: Path, content: bytes) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(content)
+    job = replace(fresh_job(tmp_path, "cat"), stdin=source, media_type="application/x-bytes")
+    report = await run_job(engine, job)
+    digest = hashlib.sha256(content).hexdigest()
+    assert _output(report, "stdout") == Output("stdout", "stdout", "application/x-bytes", len(content), digest)
+    assert (job.folder / "stdout").read_bytes() == content
+
+
+async def test_without_input_the_work_reads_nothing(engine: LocalEngine, tmp_path: Path) -> None:
+    report = await run_job(engine, fresh_job(tmp_path, "cat"))
+    assert (report.exit_code, _output(report, "stdout").size) == (0, 0)
+
+
+async def test_both_streams_take_more_than_a_pipe_holds(engine: LocalEngine, tmp_path: Path) -> None:
+    lines = "for s in 1 2; do i=0; while [ $i -lt 9999 ]; do echo 0123456789$i >&$s; i=$((i+1)); done; done"
+    job = shell(tmp_path, lines)
+    report = await run_job(engine, job)
+    expected = "".join(f"0123456789{i}\n" for i in range(9999))
+    assert (job.folder / "stdout").read_text() == (job.folder / "stderr").read_text() == expected
+    assert _output(report, "stderr").media_type == "text/plain; charset=utf-8"
+
+
+async def test_input_may_come_as_a_file(engine: LocalEngine, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_text("content")
+    job = replace(shell(tmp_path, 'cat; cat input "$ACTIVITY_INPUT"'), stdin=source, input_as_file=True)
+    await run_job(engine, job)
+    assert (job.folder / "stdout").read_text() == "contentcontent"
+
+
+async def test_the_work_sees_only_what_is_meant_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WSRF_ACTIVITY_TOKEN", "secret")
+    monkeypatch.setenv("SOME_PASSWORD", "secret")
+    monkeypatch.setenv("LC_TIME", "C")
+    engine = LocalEngine()
+    job = shell(tmp_path, "env; umask; pwd -P")
+    await run_job(engine, job)
+    await engine.close()
+    *variables, umask, folder = (job.folder / "stdout").read_text().splitlines()
+    environment = dict(line.split("=", 1) for line in variables)
+    allowed = {"PATH", "LANG", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"}
+    ours = {"ACTIVITY_ID", "ACTIVITY_ATTEMPT", "ACTIVITY_REPORT"}
+    assert {name for name in environment if not name.startswith("LC_")} <= allowed | ours
+    assert environment["LC_TIME"] == "C"
+    assert (environment["ACTIVITY_ID"], environment["ACTIVITY_ATTEMPT"]) == (job.activity_id, "1")
+    assert (umask, folder) == ("0077", str(job.folder / "work"))
+
+
+async def test_no_descriptor_leaks_into_work(engine: LocalEngine, tmp_path: Path) -> None:
+    secret = os.open("/etc/passwd", os.O_RDONLY)
+    os.set_inheritable(secret, True)
+    try:
+        jobs = [shell(tmp_path, "ls /proc/$$/fd; exit") for _ in range(6)]
+        await asyncio.gather(*(run_job(engine, job) for job in jobs[:3]))
+        for job in jobs[3:]:
+            await run_job(engine, job)
+    finally:
+        os.close(secret)
+    assert {(job.folder / "stdout").read_text() for job in jobs} == {"0\n1\n2\n"}
+
+
+async def test_signals_are_as_a_program_expects_them(engine: LocalEngine, tmp_path: Path) -> None:
+    job = fresh_job(tmp_path, "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status")
+    await run_job(engine, job)
+    _, blocked, _, ignored = (job.folder / "stdout").read_text().split()
+    of_the_c_library = 1 << 31 | 1 << 32  # which its posix_spawn leaves ignored, and no program may use
+    assert (int(blocked, 16), int(ignored, 16) & ~of_the_c_library) == (0, 0)
+
+
+@pytest.mark.parametrize("how", ["abort", "limit"])
+async def test_the_whole_tree_ends(engine: LocalEngine, tmp_path: Path, how: str) -> None:
+    word = f"tree-{new_id()}"
+    stubborn = f"(setsid sh -c \"trap '' TERM HUP; echo >> ready; while :; do sleep 1000; done\" {word} &)"
+    orphan = f"(sh -c '(echo >> ready; env -i sh -c \"sleep 1000; :\" {word}) &')"
+    job = shell(tmp_path, f"{stubborn}; {orphan}; echo >> ready; sleep 1000")
+    run = await engine.start(job, nothing_said)
+    ready = job.folder / "work" / "ready"
+    await until(lambda: ready.exists() and ready.stat().st_size == 3 and len(with_word(word)) >= 2)
+    await (run.abort() if how == "abort" else run.set_limit(timedelta(seconds=0.01)))
+    report = await ended(run)
+    assert (report.reason, report.exit_code) == ("aborted" if how == "abort" else how, 143)
+    assert with_word(word) == []
+
+
+async def test_what_is_left_in_the_background_ends_with_the_work(engine: LocalEngine, tmp_path: Path) -> None:
+    word = f"left-{new_id()}"
+    report = await run_job(engine, shell(tmp_path, f"setsid sh -c 'sleep 1000; :' {word} & exit 7"))
+    assert (report.exit_code, report.reason) == (7, "exited")
+    assert with_word(word) == []
+
+
+async def test_who_forks_on_and_on_is_caught(engine: LocalEngine, tmp_path: Path) -> None:
+    hop = "import os, sys, time\nopen('ready', 'w')\nwhile True:\n if os.fork(): os._exit(0)\n os.setsid()"
+    word = f"hop-{new_id()}"
+    job = fresh_job(tmp_path, "sh", "-c", f'{sys.executable} -ISc "{hop}" {word} & sleep 1000')
+    run = await engine.start(job, nothing_said)
+    await until((job.folder / "work" / "ready").exists)
+    await run.abort()
+    await ended(run)
+    assert with_word(word) == []
+
+
+async def test_work_that_obeys_may_tidy_up(engine: LocalEngine, tmp_path: Path) -> None:
+    job = shell(tmp_path, "trap 'echo tidy; exit 3' TERM; echo > ready; while :; do sleep 0.01; done")
+    run = await engine.start(job, nothing_said)
+    await until((job.folder / "work" / "ready").exists)
+    await run.abort()
+    report = await ended(run)
+    assert (report.exit_code, report.reason) == (3, "aborted")
+    assert (job.folder / "stdout").read_text() == "tidy\n"
+
+
+async def test_an_abort_after_the_end_harms_nobody(engine: LocalEngine, tmp_path: Path) -> None:
+    first = await engine.start(fresh_job(tmp_path, "true"), nothing_said)
+    await ended(first)
+    job = gated(tmp_path, f"{AT_GATE}; exit 5")
+    second = await engine.start(job, nothing_said)
+    await first.abort()
+    await first.set_limit(timedelta(0))
+    await open_gate(job)
+    assert (await ended(second)).exit_code == 5
+
+
+async def test_the_limit_ends_work(engine: LocalEngine, tmp_path: Path) -> None:
+    job = replace(fresh_job(tmp_path, "sleep", "1000"), limit=timedelta(seconds=0.2))
+    report = await run_job(engine, job)
+    assert (report.reason, report.exit_code) == ("limit", 143)
+    assert report.ended - report.started >= timedelta(seconds=0.2)
+
+
+@pytest.mark.parametrize("later", [None, timedelta(hours=1)])
+async def test_the_limit_can_be_extended(engine: LocalEngine, tmp_path: Path, later: timedelta | None) -> None:
+    job = replace(gated(tmp_path, AT_GATE), limit=timedelta(seconds=0.5))
+    run = await engine.start(job, nothing_said)
+    await run.set_limit(later)
+    outcome = asyncio.ensure_future(ended(run))
+    await asyncio.wait([outcome], timeout=0.7)  # beyond the first limit
+    assert not outcome.done()
+    await open_gate(job)
+    assert (await outcome).reason == "exited"
+
+
+async def test_one_program_cannot_fill_the_disk(capped: LocalEngine, tmp_path: Path) -> None:
+    report = await run_job(capped, fresh_job(tmp_path, "yes"))
+    assert (report.reason, report.exit_code) == ("output", 153)
+    assert _output(report, "stdout").size == CAP
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("yes > big; exit $?", "output"),
+        ("yes | cat; exit 0", "exited"),
+        ("trap '' XFSZ; yes", "output"),
+        ("exit 153", "exited"),
+    ],
+)
+async def test_the_cap_is_told_from_an_exit(capped: LocalEngine, tmp_path: Path, line: str, reason: str) -> None:
+    assert (await run_job(capped, shell(tmp_path, line))).reason == reason
+
+
+async def test_other_limits_hold(tmp_path: Path) -> None:
+    engine = LocalEngine(WorkLimits(memory=256 << 20, open_files=64))
+    job = shell(tmp_path, "ulimit -Hv; ulimit -Hn; ulimit -Hc")
+    await run_job(engine, job)
+    await engine.close()
+    assert (job.folder / "stdout").read_text().split() == [str(256 << 10), "64", "0"]
+
+
+async def test_a_program_that_cannot_start_may_start_later(engine: LocalEngine, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    job = fresh_job(tmp_path, str(program))
+    with pytest.raises(CannotStart, match="No such file"):
+        await engine.start(job, nothing_said)
+    program.write_text("#!/bin/sh\necho late\n")
+    with pytest.raises(CannotStart, match="Permission denied"):
+        await engine.start(job, nothing_said)
+    program.chmod(0o700)
+    assert (await run_job(engine, job)).exit_code == 0
+    assert (job.folder / "stdout").read_text() == "late\n"
+
+
+async def test_what_cannot_be_said_to_a_program_is_refused(engine: LocalEngine, tmp_path: Path) -> None:
+    with pytest.raises(CannotStart, match="null byte"):
+        await engine.start(fresh_job(tmp_path, "echo", "a\0b"), nothing_said)
+    with pytest.raises(CannotStart, match="Argument list too long"):
+        await engine.start(fresh_job(tmp_path, "echo", "x" * (1 << 23)), nothing_said)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CannotStart, match=r"folder of the work .* Not a directory"):
+        await engine.start(fresh_job(tmp_path / "file", "true"), nothing_said)
+    with pytest.raises(CannotStart, match="No such file"):
+        await engine.start(replace(fresh_job(tmp_path, "cat"), stdin=tmp_path / "none"), nothing_said)
+
+
+async def test_arguments_arrive_as_they_are(engine: LocalEngine, tmp_path: Path) -> None:
+    arguments = ("", " a  b ", "'\"$HOME\\n", "ä\udcff", "x" * 100_000, "line\nline")
+    job = fresh_job(tmp_path, "printf", "%s\\0", *arguments)
+    await run_job(engine, job)
+    assert (job.folder / "stdout").read_bytes() == b"".join(os.fsencode(each) + b"\0" for each in arguments)
+
+
+async def test_results_are_files_in_the_working_folder(engine: LocalEngine, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    line = (
+        "mkdir d; echo a > d/a; echo b > b; ln -s d/a inner; mkfifo pipe;"
+        f"ln -s {tmp_path}/secret outer; ln -s {tmp_path} away; ln -s ../stdout up; echo out"
+    )
+    paths = ["d/a", "./b", "inner", "outer", "away/secret", "../stdout", "up", "pipe", "d", "none", "/etc/passwd", "."]
+    results = {path: ResultSpec(path, "text/x") for path in paths}
+    job = replace(shell(tmp_path, line), results=results)
+    report = await run_job(engine, job)
+    found = {output.name: output.path for output in report.outputs}
+    assert found == {
+        "stdout": "stdout",
+        "stderr": "stderr",
+        "d/a": "work/d/a",
+        "./b": "work/b",
+        "inner": "work/d/a",
+    }
+    assert report.missing == tuple(paths[3:])
+    assert _output(report, "d/a") == Output("d/a", "work/d/a", "text/x", 2, hashlib.sha256(b"a\n").hexdigest())
+
+
+async def test_progress_is_told_until_the_last_word(engine: LocalEngine, tmp_path: Path) -> None:
+    said: list[Progress | Warned] = []
+    line = f"echo progress 10 >> $ACTIVITY_REPORT; {AT_GATE}; (echo warn w; printf 'progress 99') >> $ACTIVITY_REPORT"
+    job = gated(tmp_path, line)
+    run = await engine.start(job, said.append)
+    await until(lambda: said == [Progress(10.0)])
+    await open_gate(job)
+    await ended(run)
+    assert said == [Progress(10.0), Warned("w"), Progress(99.0)]
+
+
+async def test_who_listens_badly_harms_nobody(
+    engine: LocalEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_: Progress | Warned) -> None:
+        raise ValueError("bad listener")
+
+    job = shell(tmp_path, "echo progress 1 >> $ACTIVITY_REPORT")
+    run = await engine.start(job, fails)
+    assert (await ended(run)).exit_code == 0
+    assert job.activity_id in caplog.text
+
+
+async def test_many_at_a_time_leave_nothing_open(engine: LocalEngine, tmp_path: Path) -> None:
+    await run_job(engine, fresh_job(tmp_path, "true"))
+    before = len(os.listdir("/proc/self/fd"))
+    jobs = [gated(tmp_path, f"{AT_GATE}; exit {number % 200}") for number in range(60)]
+    runs = await asyncio.gather(*(engine.start(job, nothing_said) for job in jobs))
+    assert len({run.job_id for run in runs}) == 60
+    for job in jobs:
+        await open_gate(job)
+    reports = await asyncio.gather(*map(ended, runs))
+    assert [report.exit_code for report in reports] == [number % 200 for number in range(60)]
+    await engine.close()
+    assert len(os.listdir("/proc/self/fd")) < before
+
+
+async def test_closing_cancels_who_waits(engine: LocalEngine, tmp_path: Path) -> None:
+    job = gated(tmp_path, AT_GATE)
+    run = await engine.start(job, nothing_said)
+    waiting = asyncio.ensure_future(run.outcome())
+    await asyncio.sleep(0)
+    await engine.close()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await open_gate(job)
+    await until((job.folder / "report.json").exists)
+
+
+async def test_work_whose_folder_was_removed_ends(engine: LocalEngine, tmp_path: Path) -> None:
+    job = shell(tmp_path, "sleep 1000")
+    run = await engine.start(job, nothing_said)
+    shutil.rmtree(job.folder)
+    await run.abort()
+    await asyncio.wait_for(run.outcome(), 20)

@@ -1,0 +1,120 @@
+"""What every engine must do, whatever it runs work with: one class, derived from once per engine."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from wsrf_activity.engines.base import CannotStart, Engine, Job, Lost, Outcome, Report, Warned
+from wsrf_activity.model.activity import Progress, new_id
+
+PATIENCE = 20.0  #: seconds that any test waits for what must happen
+
+
+class EngineSuite:
+    """The derived class gives an open ``engine`` as a fixture, and fills in the three methods."""
+
+    def waiting(self, folder: Path) -> Job:
+        """Return a job that says a warning, reports 50 % and then waits to be ended."""
+        raise NotImplementedError
+
+    async def let_end(self, engine: Engine, job: Job) -> None:
+        """Have it end with exit code 0."""
+        raise NotImplementedError
+
+    def impossible(self, engine: Engine, folder: Path) -> Job:
+        """Return a job that the engine cannot start."""
+        raise NotImplementedError
+
+    async def reopened(self, engine: Engine) -> Engine:
+        """Close and return an engine as a restarted server has it."""
+        await engine.close()
+        await engine.open()
+        return engine
+
+    async def test_work_that_ends_is_reported(self, engine: Engine, tmp_path: Path) -> None:
+        job = self.waiting(tmp_path)
+        run = await engine.start(job, lambda _: None)
+        assert run.job_id
+        await self.let_end(engine, job)
+        report = await _report(run.outcome())
+        assert (report.exit_code, report.reason) == (0, "exited")
+        assert report.started <= report.ended
+        assert report.started.utcoffset() is not None
+
+    async def test_what_it_says_is_told(self, engine: Engine, tmp_path: Path) -> None:
+        said: asyncio.Queue[Progress | Warned] = asyncio.Queue()
+        job = self.waiting(tmp_path)
+        run = await engine.start(job, said.put_nowait)
+        self.say(engine, job)
+        told = [await asyncio.wait_for(said.get(), PATIENCE) for _ in range(2)]
+        assert told == [Warned("careful"), Progress(50.0, "half")]
+        await self.let_end(engine, job)
+        await _report(run.outcome())
+
+    def say(self, engine: Engine, job: Job) -> None:
+        """Have it say the warning and the progress, where it does not by itself."""
+
+    async def test_aborted_work_ends_by_a_signal(self, engine: Engine, tmp_path: Path) -> None:
+        run = await engine.start(self.waiting(tmp_path), lambda _: None)
+        await run.abort()
+        await run.abort()
+        report = await _report(run.outcome())
+        assert report.reason == "aborted"
+        assert report.exit_code > 128
+        await run.abort()
+
+    async def test_the_same_attempt_begins_once(self, engine: Engine, tmp_path: Path) -> None:
+        job = self.waiting(tmp_path)
+        runs = await asyncio.gather(*(engine.start(job, lambda _: None) for _ in range(3)))
+        assert len({run.job_id for run in runs}) == 1
+        await self.let_end(engine, job)
+        reports = await asyncio.gather(*(_report(run.outcome()) for run in runs))
+        assert reports == reports[:1] * 3
+        again = await engine.start(job, lambda _: None)
+        assert await again.outcome() == reports[0]
+
+    async def test_running_work_is_found_after_a_restart(self, engine: Engine, tmp_path: Path) -> None:
+        job = self.waiting(tmp_path)
+        started = await engine.start(job, lambda _: None)
+        engine = await self.reopened(engine)
+        found = await engine.attach(job, lambda _: None)
+        assert not isinstance(found, Report | Lost)
+        assert found.job_id == started.job_id
+        await self.let_end(engine, job)
+        assert (await _report(found.outcome())).exit_code == 0
+
+    async def test_ended_work_is_found_after_a_restart(self, engine: Engine, tmp_path: Path) -> None:
+        job = self.waiting(tmp_path)
+        run = await engine.start(job, lambda _: None)
+        await self.let_end(engine, job)
+        report = await _report(run.outcome())
+        engine = await self.reopened(engine)
+        assert await engine.attach(job, lambda _: None) == report
+
+    async def test_work_that_never_began_is_lost_without_harm(self, engine: Engine, tmp_path: Path) -> None:
+        found = await engine.attach(self.waiting(tmp_path), lambda _: None)
+        assert isinstance(found, Lost)
+        assert not found.begun
+
+    async def test_what_cannot_start_says_so(self, engine: Engine, tmp_path: Path) -> None:
+        job = self.impossible(engine, tmp_path)
+        with pytest.raises(CannotStart, match=r"\w+ .*\.$"):
+            await engine.start(job, lambda _: None)
+        found = await engine.attach(job, lambda _: None)
+        assert isinstance(found, Lost)
+        assert not found.begun
+
+
+def fresh_job(folder: Path, *argv: str) -> Job:
+    """Return the first attempt at an activity that nobody else has."""
+    activity_id = new_id()
+    return Job(activity_id=activity_id, attempt=1, folder=folder / activity_id / "1", argv=argv)
+
+
+async def _report(outcome: Coroutine[Any, Any, Outcome]) -> Report:
+    ended = await asyncio.wait_for(outcome, PATIENCE)
+    assert isinstance(ended, Report)
+    return ended

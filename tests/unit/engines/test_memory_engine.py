@@ -1,0 +1,56 @@
+"""The engine that runs nothing keeps the contract of those that do."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.unit.engines.engine_suite import EngineSuite, fresh_job
+from wsrf_activity.engines.base import Engine, Job, Lost, Warned
+from wsrf_activity.engines.memory import MemoryEngine, MemoryRun
+from wsrf_activity.model.activity import Progress
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[MemoryEngine]:
+    engine = MemoryEngine()
+    await engine.open()
+    yield engine
+    await engine.close()
+
+
+class TestMemoryEngine(EngineSuite):
+    """The suite, on the memory engine."""
+
+    def waiting(self, folder: Path) -> Job:
+        return fresh_job(folder, "wait")
+
+    def say(self, engine: Engine, job: Job) -> None:
+        assert isinstance(engine, MemoryEngine)
+        engine.tell(job.activity_id, Warned("careful"))
+        engine.tell(job.activity_id, Progress(50.0, "half"))
+
+    async def let_end(self, engine: Engine, job: Job) -> None:
+        assert isinstance(engine, MemoryEngine)
+        engine.finish(job.activity_id)
+
+    def impossible(self, engine: Engine, folder: Path) -> Job:
+        assert isinstance(engine, MemoryEngine)
+        engine.refuses = "There is no such program."
+        return fresh_job(folder, "nothing")
+
+
+async def test_a_test_says_how_the_work_ends(engine: MemoryEngine, tmp_path: Path) -> None:
+    job = fresh_job(tmp_path, "wait")
+    run = await engine.start(job, lambda _: None)
+    engine.finish(job.activity_id, Lost(True, "The machine burned down."))
+    assert await run.outcome() == Lost(True, "The machine burned down.")
+
+
+async def test_the_limit_is_remembered(engine: MemoryEngine, tmp_path: Path) -> None:
+    run = await engine.start(fresh_job(tmp_path, "wait"), lambda _: None)
+    assert isinstance(run, MemoryRun)
+    assert run.limit is None
+    await run.set_limit(timedelta(minutes=1))
+    assert run.limit == timedelta(minutes=1)
