@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.commands import TIMEOUT, Shell
+from wsrf_activity.soap import contract
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -70,6 +71,12 @@ def test_the_zeep_block(home: Shell) -> None:
 def test_the_curl_block(home: Shell) -> None:
     ended = home.script(here("curl", home))
     assert (ended.stdout.decode(), ended.stderr) == (OUTPUT, b"")
+
+
+def test_the_table_places_every_operation_of_the_contract() -> None:
+    table = README[README.index("## What is supported") : README.index("## Words")]
+    words = set(re.findall(r"[A-Za-z]+", table))
+    assert {operation.name for operation in contract.operations().values()} - words == set()
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -288,7 +288,7 @@ def _what_next(shown: Console) -> None:
         ("in a second terminal, a pipeline as if it ran there", f'{job} "tr a-z A-Z | rev" < /etc/hostname'),
         ("leave work there, and come back for it", f'{job} -t poll "sleep 5; date" | {poll} -i 10'),
         ("see what there is", f"{program} list"),
-        ("what a SOAP toolkit sees", f"{python} -m zeep http://127.0.0.1:8427/activity?wsdl"),
+        ("what a SOAP toolkit sees", f'{python} -m zeep "http://127.0.0.1:8427/activity?wsdl"'),
     )
     shown.print("\n[bold]The demo's server is stopped and its files are gone. Next:[/]")
     for title, command in steps:
