@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -194,6 +194,26 @@ class Manager:
         changed = await self.ledger.change(activity_id, lambda old, at: changes.set_termination(old, terminates))
         return changed, now
 
+    async def modify(self, caller: Principal, activity_id: str, change: Callable[[Activity], Activity]) -> Activity:
+        """Apply what a client changes of its activity, all of it in one version or nothing.
+
+        ``change`` is a function from one version to the next, and may be called again. Raises what it raises,
+        InvalidParameter for what the server's own rules forbid, and NoSuchActivity.
+        """
+
+        def step(old: Activity, now: datetime) -> Activity:
+            new = change(self._visible(caller, old))
+            self._check_texts(new.name, new.run_id, *new.groups)
+            if new.work_limit != old.work_limit:
+                service = self.services.get(new.service)
+                limit = self._limit(new.work_limit, service.work_limit if service else None)
+                new = replace(new, work_limit=limit)
+            return new
+
+        changed = await self.ledger.change(activity_id, step)
+        await self._runner.set_limit(activity_id, changed.work_limit)
+        return changed
+
     async def upload(self, caller: Principal, chunks: AsyncIterator[bytes]) -> Upload:
         """Take an input ahead of its activity, of any size up to the limit; raises TooLarge."""
         upload_id = new_id()
@@ -231,9 +251,7 @@ class Manager:
         return found
 
     def _accepted(self, caller: Principal, request: StartRequest, now: datetime) -> Activity:
-        for text in (request.name, request.run_id, request.request_id, *request.groups):
-            if text is not None and not 0 < len(text) <= _TEXT:
-                raise InvalidParameter(f"a name, group, run id or request id has 1 to {_TEXT} characters")
+        self._check_texts(request.name, request.run_id, request.request_id, *request.groups)
         service, work, limit = self._work(caller, request)
         return Activity(
             id=new_id(),
@@ -250,6 +268,11 @@ class Manager:
             request_id=request.request_id,
             request_digest=request.digest() if request.request_id else None,
         )
+
+    def _check_texts(self, *texts: str | None) -> None:
+        for text in texts:
+            if text is not None and not 0 < len(text) <= _TEXT:
+                raise InvalidParameter(f"a name, group, run id or request id has 1 to {_TEXT} characters")
 
     def _work(self, caller: Principal, request: StartRequest) -> tuple[str, Work, timedelta | None]:
         if request.command is not None:

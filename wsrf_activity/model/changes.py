@@ -112,4 +112,9 @@ def set_work_limit(activity: Activity, limit: timedelta | None) -> Activity:
     """Change the limit of work, which is of no use once the work has ended."""
     if activity.phase.ended:
         raise InvalidState("the limit of work can be changed only until the work ends", activity.phase)
-    return replace(activity, work_limit=limit, version=activity.version + 1)
+    return replace(activity, work_limit=limit)
+
+
+def modified(old: Activity, new: Activity) -> Activity:
+    """Count a client's modification as one change, and one that changes nothing as none."""
+    return old if new == old else replace(new, version=old.version + 1)

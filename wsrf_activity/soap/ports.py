@@ -12,10 +12,13 @@ from wsrf_activity.manager import Manager
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.addresses import Addresses
-from wsrf_activity.model.errors import InvalidPropertyName, NoSuchActivity
+from wsrf_activity.model.errors import InvalidParameter, InvalidPropertyName, NoSuchActivity
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.soap import messages, query
+from wsrf_activity.soap.addressing import endpoint_reference
+from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, base_fault
 from wsrf_activity.soap.markup import resolve_qname
+from wsrf_activity.soap.modification import Modification
 from wsrf_activity.soap.properties import View, document, property_values
 
 
@@ -122,6 +125,53 @@ class ResourcePropertiesPort(Service):
         return response
 
 
+class ModificationPort(Service):
+    """WS-ResourceProperties 1.2: the operations that change."""
+
+    @operation
+    async def SetResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
+        await _modify(ctx.udc, body)
+        return _response(ns.RP, "SetResourcePropertiesResponse")
+
+    @operation
+    async def InsertResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
+        await _modify(ctx.udc, body)
+        return _response(ns.RP, "InsertResourcePropertiesResponse")
+
+    @operation
+    async def UpdateResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
+        await _modify(ctx.udc, body)
+        return _response(ns.RP, "UpdateResourcePropertiesResponse")
+
+    @operation
+    async def DeleteResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
+        await _modify(ctx.udc, body)
+        return _response(ns.RP, "DeleteResourcePropertiesResponse")
+
+    @operation
+    async def PutResourcePropertyDocument(ctx: Any, body: etree._Element) -> etree._Element:
+        call: Call = ctx.udc
+        request = Modification(call.addresses, call.now, "UnableToPutResourcePropertyDocumentFault")
+        await _change(call, request, body, lambda old: request.put(old, body[0]))
+        response = _response(ns.RP, "PutResourcePropertyDocumentResponse")
+        response.append(document(await call.view()))
+        return response
+
+
+class NotificationPort(Service):
+    """WS-BaseNotification 1.3, as a producer that publishes no topics says it."""
+
+    @operation
+    async def Subscribe(ctx: Any, body: etree._Element) -> etree._Element:
+        await _existing(ctx.udc)
+        raise _no_topics(ctx.udc, "SubscribeCreationFailedFault")
+
+    @operation
+    async def GetCurrentMessage(ctx: Any, body: etree._Element) -> etree._Element:
+        await _existing(ctx.udc)
+        raise _no_topics(ctx.udc, "TopicNotSupportedFault")
+
+
 class LifetimePort(Service):
     """WS-ResourceLifetime 1.2."""
 
@@ -151,4 +201,31 @@ def _values(view: View, asked: etree._Element) -> list[etree._Element]:
     return values
 
 
-SERVICES = (ActivityPort, ResourcePropertiesPort, LifetimePort)
+async def _modify(call: Call, body: etree._Element) -> None:
+    request = Modification(call.addresses, call.now)
+    await _change(call, request, body, lambda old: request.apply(old, body))
+
+
+async def _change(
+    call: Call, request: Modification, body: etree._Element, change: Callable[[Activity], Activity]
+) -> None:
+    try:
+        await call.manager.modify(call.caller, call.activity_id, change)
+    except InvalidParameter as problem:
+        raise request.refused(await call.manager.get(call.caller, call.activity_id), problem, body) from None
+
+
+async def _existing(call: Call) -> None:
+    """A subscription without an id is to all of the caller's activities; with one, that one must be there."""
+    if call.activity is not None:
+        await call.view()
+
+
+def _no_topics(call: Call, name: str) -> SoapProblem:
+    reason = "this server publishes no topics yet; Wait answers as soon as an activity changes"
+    originator = endpoint_reference(call.addresses, call.activity, tag=f"{{{ns.BF}}}Originator")
+    detail = base_fault(f"{{{ns.WSNT}}}{name}", reason, call.now, originator)
+    return SoapProblem(Fault(code=SENDER, reason=reason, action=ns.WSN_FAULT_ACTION, detail=(detail,)))
+
+
+SERVICES = (ActivityPort, ResourcePropertiesPort, ModificationPort, LifetimePort, NotificationPort)

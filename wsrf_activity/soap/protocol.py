@@ -28,11 +28,7 @@ class ActivitySoap(ProtocolBase):
         methods: Mapping[str, Any] = {
             descriptor.name: descriptor for service in app.services for descriptor in service.public_methods.values()
         }
-        self._methods = {
-            body: methods[operation.name]
-            for body, operation in contract.operations().items()
-            if operation.name in methods
-        }
+        self._methods = {body: methods[operation.name] for body, operation in contract.operations().items()}
 
     def create_in_document(self, ctx: Any, in_string_encoding: str | None = None) -> None:
         """The transport has parsed the message."""
