@@ -140,7 +140,7 @@ class Manager:
         return self._visible(caller, activity)
 
     async def list(self, caller: Principal, wanted: Filter) -> Page:
-        """Return a page of the caller's activities, oldest first."""
+        """Return a page of the caller's activities, newest first: what is created meanwhile disturbs no later page."""
         now = self.clock()
         wanted = replace(wanted, limit=max(1, min(wanted.limit, self.limits.page)))
         return await self._database.read(lambda records: records.list(caller.name, wanted, now))

@@ -22,7 +22,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Activities, oldest first, and where the next page begins (None: there is none)."""
+    """Activities, newest first, and where the next page begins (None: there is none)."""
 
     activities: tuple[Activity, ...]
     next: tuple[datetime, str] | None

@@ -15,7 +15,7 @@ REFERENCE = f"{{{ns.REF}}}Activity"
 _NAMESPACES = (ns.WSA, ns.WSA04)
 _SINGLE = ("To", "From", "ReplyTo", "FaultTo", "Action", "MessageID")
 _ANONYMOUS = {ns.WSA: ns.WSA_ANONYMOUS, ns.WSA04: ns.WSA04_ANONYMOUS}
-SERVICE, PORT = "ActivityService", "ActivityPort"
+SERVICE, PORT = "ActivityService", "ActivitySoap11"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class Records:
         self.note_removals(paths)
 
     def list(self, owner: str, wanted: Filter, now: datetime) -> Page:
-        """Return a page of an owner's activities, oldest first, without what has expired."""
+        """Return a page of an owner's activities, newest first, without what has expired."""
         query = _listing(owner, wanted, now)
         rows = self._connection.execute(query.limit(wanted.limit + 1)).mappings().all()
         found = tuple(codec.read_activity(row) for row in rows[: wanted.limit])
@@ -190,5 +190,5 @@ def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
     if wanted.created_after is not None:
         query = query.where(created > wanted.created_after)
     if wanted.after is not None:
-        query = query.where(tuple_(created, key) > wanted.after)
-    return query.order_by(created, key)
+        query = query.where(tuple_(created, key) < wanted.after)
+    return query.order_by(created.desc(), key.desc())

@@ -27,11 +27,11 @@ _LISTED = 200
 
 
 async def listing(faces: Faces, caller: Principal, request: Request) -> Response:
-    """Return the caller's activities, oldest first."""
+    """Return the caller's activities, newest first."""
     page = await faces.manager.list(caller, Filter(limit=_LISTED))
     if _wants(request) == "json":
         return JSONResponse({"activities": [as_json(faces, activity) for activity in page.activities]})
-    rows = "".join(_row(faces, activity) for activity in reversed(page.activities))
+    rows = "".join(_row(faces, activity) for activity in page.activities)
     head = "<tr><th>Activity</th><th>Service</th><th>Phase</th><th>Created</th><th>Ended</th></tr>"
     body = f"<table>{head}{rows}</table>" if rows else "<p>No activities yet.</p>"
     return _page("Activities", f"<p>of {html.escape(caller.name)}</p>{body}")
