@@ -84,7 +84,10 @@ class LocalEngine:
             return await self.outcome(job)
         run = LocalRun(self, job, str(claim.pid), keeper, listener)
         if attempt.read_limit(folder, claim) != _seconds(job.limit):
-            await run.set_limit(job.limit)  # the last server was killed before it could
+            try:
+                await run.set_limit(job.limit)  # the last server was killed before it could
+            except OSError:
+                _log.exception("activity %s: its limit of work cannot be changed", job.activity_id)
         return self._watch(run)
 
     async def outcome(self, job: Job, *, aborted: bool = False) -> Outcome:

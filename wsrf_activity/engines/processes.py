@@ -1,5 +1,6 @@
 """Processes as /proc shows them: who is below whom, and what belongs to an attempt. Imported by every supervisor."""
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from signal import Signals
@@ -41,11 +42,14 @@ def everybody() -> Iterator[Process]:
             yield process
 
 
-def below(root: int) -> list[Process]:
-    """Return the processes that descend from this one, without itself."""
+def below(root: int) -> Iterator[Process]:
+    """Yield the processes that descend from this one, without itself, parents first.
+
+    Those whose parent ended meanwhile are missed: they are somebody else's children by then.
+    """
     if os.path.exists(f"/proc/{root}/task/{root}/children"):
         return _below_by_children(root)
-    return _closure(list(everybody()), {root})
+    return iter(_closure(list(everybody()), {root}))
 
 
 def of_attempt(cookies: tuple[bytes, ...], leader: tuple[int, int] | None) -> list[Process]:
@@ -64,31 +68,31 @@ def of_attempt(cookies: tuple[bytes, ...], leader: tuple[int, int] | None) -> li
 
 
 def send(processes: Iterable[Process], signal: Signals) -> bool:
-    """Signal the groups of these processes; return whether there was one that could be signalled.
+    """Signal the groups of these processes as they come; return whether there was one that could be signalled.
 
     By group, because the kernel signals a whole group at once, while a process forks faster than it can be looked up.
     Every group must consist of such processes only; the work's do, since it began in a session of its own.
     """
     sent = False
-    for group in {process.group for process in processes}:
-        try:
-            os.killpg(group, signal)
-            sent = True
-        except (ProcessLookupError, PermissionError):
-            continue  # gone, or another user's by a set-user-id program: nobody but root could end that
+    groups: set[int] = set()
+    for process in processes:
+        if process.group not in groups:
+            groups.add(process.group)
+            # Gone, or another user's by a set-user-id program, which nobody but root could end.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.group, signal)
+                sent = True
     return sent
 
 
-def _below_by_children(root: int) -> list[Process]:
-    found: list[Process] = []
+def _below_by_children(root: int) -> Iterator[Process]:
     parents = [root]
     while parents:
         for pid in _children(parents.pop()):
             process = find(pid)
             if process is not None:
-                found.append(process)
+                yield process
                 parents.append(pid)
-    return found
 
 
 def _children(pid: int) -> list[int]:
