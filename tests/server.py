@@ -136,7 +136,8 @@ class Wire:
         self.base = base
         self.version = version
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.Client(headers=headers, timeout=TIMEOUT, trust_env=False)
+        limits = httpx.Limits(max_connections=None)
+        self.http = httpx.Client(headers=headers, timeout=TIMEOUT, trust_env=False, limits=limits)
 
     def __enter__(self) -> "Wire":
         return self
@@ -218,6 +219,12 @@ class Wire:
     def property(self, activity_id: str, name: str) -> str | None:
         """Return the text of the first property of ours with that name."""
         return self.document(activity_id).findtext(f"{{{ns.ACT}}}{name}")
+
+    def errors(self, activity_id: str) -> list[tuple[str, str, str]]:
+        """Return severity, code and description of each entry of the error list."""
+        names = (f"{{{ns.ACT}}}Severity", f"{{{ns.BF}}}ErrorCode", f"{{{ns.BF}}}Description")
+        listed = self.document(activity_id).iterfind(f"{{{ns.ACT}}}Error")
+        return [(e.findtext(names[0]) or "", e.findtext(names[1]) or "", e.findtext(names[2]) or "") for e in listed]
 
     def result(self, activity_id: str, name: str = "result") -> bytes:
         """Return the bytes of a result."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests import databases
+from tests.acceptance.commands import Gate
 from tests.server import Server, Wire, running
 from wsrf_activity.model import ns
 
@@ -45,6 +46,39 @@ default = 1
 [services.greet.results.text]
 path = "out.txt"
 media_type = "text/plain; charset=utf-8"
+
+[services.typed]
+command = ["printf", "%s|", "{text}", "{number}", "{flag}", "{whole}", "{optional}"]
+[services.typed.parameters.text]
+min = 2
+pattern = "[a-z ]+"
+[services.typed.parameters.number]
+type = "number"
+min = -1.5
+max = 2.5
+[services.typed.parameters.flag]
+type = "boolean"
+default = true
+[services.typed.parameters.whole]
+type = "integer"
+default = 7
+[services.typed.parameters.optional]
+required = false
+
+[services.flaky]
+shell = "echo attempt $ACTIVITY_ATTEMPT >&2; test $ACTIVITY_ATTEMPT -ge {needed}"
+retries = 2
+[services.flaky.parameters.needed]
+type = "integer"
+
+[services.again]
+shell = "echo attempt $ACTIVITY_ATTEMPT; . {script}; echo over"
+restart = "rerun"
+[services.again.parameters.script]
+
+[services.file]
+shell = "cat input; cat $ACTIVITY_INPUT; cat"
+input = "file"
 """
 
 ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"
@@ -80,3 +114,22 @@ def own_server(tmp_path: Path, database_url: str) -> Iterator[Callable[..., Serv
             return stack.enter_context(running(server))
 
         yield make
+
+
+@pytest.fixture
+def gates(tmp_path: Path) -> Callable[[], Gate]:
+    """Makes gates, each of which holds up the work that comes to it."""
+    made: list[Gate] = []
+
+    def make() -> Gate:
+        made.append(Gate(tmp_path / f"gate{len(made)}"))
+        return made[-1]
+
+    return make
+
+
+@pytest.fixture
+def bob(server: Server, wire: Wire) -> Iterator[Wire]:
+    """A client of another principal, who may not run command lines."""
+    with server.client(wire.version, BOB) as client:
+        yield client
