@@ -270,6 +270,19 @@ async def test_a_program_that_cannot_start_may_start_later(engine: LocalEngine, 
     assert (job.folder / "stdout").read_text() == "late\n"
 
 
+async def test_failing_to_start_costs_nothing(engine: LocalEngine, tmp_path: Path) -> None:
+    job = gated(tmp_path, AT_GATE)
+    for _ in range(20):
+        with pytest.raises(CannotStart):
+            await engine.start(replace(job, argv=("no-such-program",)), nothing_said)
+    assert sorted(os.listdir(job.folder)) == ["stderr", "stdout", "work"]
+    run = await engine.start(job, nothing_said)
+    # The three of every process, the channel and the report; it may just read about the work's process.
+    await until(lambda: len(os.listdir(f"/proc/{run.job_id}/fd")) == 5)
+    await open_gate(job)
+    await ended(run)
+
+
 async def test_what_cannot_be_said_to_a_program_is_refused(engine: LocalEngine, tmp_path: Path) -> None:
     with pytest.raises(CannotStart, match="null byte"):
         await engine.start(fresh_job(tmp_path, "echo", "a\0b"), nothing_said)

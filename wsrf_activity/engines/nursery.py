@@ -13,8 +13,8 @@ from pathlib import Path
 from wsrf_activity.engines import descriptors, processes, supervisor
 from wsrf_activity.engines.supervisor import Order
 
-AT_ONCE = 64  #: orders under way; each may have descriptors in flight, whose number the kernel bounds
-PATIENCE = 5.0  #: seconds for an order to be taken up; then it is given to another supervisor
+AT_ONCE = 32  #: orders under way; each may have descriptors in flight, whose number the kernel bounds
+PATIENCE = 15.0  #: seconds for an order to be taken up; then it is given to another supervisor
 BURIAL = 30.0  #: seconds until a process that cannot be interrupted is left to die of the KILL that it has got
 IDLE = 16  #: supervisors that wait for more work, so that short work does not pay for a fork
 

@@ -120,14 +120,9 @@ class Supervisor:
 
     def _run(self, order: Order) -> None:
         claim = self._claim(order)
-        try:
-            report = _reserve(order)
-            pid = _spawn(order)
-        except (OSError, ValueError) as error:
-            os.unlink(f"{order.folder}/{attempt.SUPERVISOR}")
-            raise NotStarted(_why(order, error)) from error
+        report, pid = _begin(order)
         clock, started = time.monotonic(), time.time()
-        self._answer(f"{BEGUN} {claim.pid}", os.pidfd_open(claim.pid))
+        self._say_begun()
         main = processes.find(pid)
         if main is not None:
             attempt.write_session(order.folder, pid, main.start)
@@ -195,11 +190,35 @@ class Supervisor:
             content += part
         return content
 
-    def _answer(self, text: str, *pidfds: int) -> None:
+    def _say_begun(self) -> None:
+        me = os.getpid()
+        pidfd = os.pidfd_open(me)
+        try:
+            socket.send_fds(self._channel, [f"{BEGUN} {me}\n".encode()], [pidfd])
+        except OSError:  # too many descriptors are in flight, or the server was killed: it reads the folder instead
+            self._stays = True
+            self._channel.close()
+        os.close(pidfd)
+
+    def _answer(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a killed server's successor reads the folder
-            socket.send_fds(self._channel, [text.encode() + b"\n"], pidfds)
-        for pidfd in pidfds:
-            os.close(pidfd)
+            self._channel.sendall(text.encode() + b"\n")
+
+
+def _begin(order: Order) -> tuple[int, int]:
+    """Begin the work; return the file for the report and the pid. Where that fails, all is as it was before."""
+    try:
+        report = _reserve(order)
+        try:
+            return report, _spawn(order)
+        except BaseException:
+            os.close(report)
+            raise
+    except (OSError, ValueError) as error:
+        for name in (_draft(order), f"{order.folder}/{attempt.SUPERVISOR}"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
+        raise NotStarted(_why(order, error)) from error
 
 
 def _reserve(order: Order) -> int:
