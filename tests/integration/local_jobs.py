@@ -99,10 +99,11 @@ def supervisor_of(job: Job) -> int:
 
 def abort_all(folder: Path) -> None:
     """End what a failed test left running."""
-    for link in folder.glob("*/1/supervisor"):
-        pid = os.readlink(link).split()[0]
-        if _name(pid) == "wsrf-supervisor" and not (link.parent / "report.json").exists():
-            os.kill(int(pid), signal.SIGTERM)
+    for attempt in folder.glob("*/1"):
+        if (attempt / "supervisor").is_symlink() and not (attempt / "report.json").exists():
+            pid = os.readlink(attempt / "supervisor").split()[0]
+            if _name(pid) == "wsrf-supervisor":
+                os.kill(int(pid), signal.SIGTERM)
 
 
 async def zygote_of_this_process() -> int:
