@@ -1,6 +1,8 @@
 """What the README shows is run as it stands there, against a server that was started as it says."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -68,6 +70,7 @@ def test_the_zeep_block(home: Shell) -> None:
     assert (ended.stdout, ended.stderr) == (f"{OUTPUT}\n", "")
 
 
+@pytest.mark.skipif(shutil.which("curl") is None and os.environ.get("CI") != "true", reason="no curl here")
 def test_the_curl_block(home: Shell) -> None:
     ended = home.script(here("curl", home))
     assert (ended.stdout.decode(), ended.stderr) == (OUTPUT, b"")

@@ -97,6 +97,11 @@ def _wants(request: Request) -> str:
     return "xml" if "xml" in accepted else "html"
 
 
+def _shown(moment: datetime | None) -> str | None:
+    """A time for people."""
+    return None if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else stamp(moment)
 
@@ -104,7 +109,7 @@ def _time(moment: datetime | None) -> str | None:
 def _row(faces: Faces, activity: Activity) -> str:
     link = f'<a href="{faces.addresses.activity(activity.id)}">{html.escape(activity.name or activity.id)}</a>'
     phase = f'<span class="{activity.phase}">{activity.phase}</span>'
-    cells = (link, html.escape(activity.service), phase, _time(activity.created), _time(activity.ended) or "")
+    cells = (link, html.escape(activity.service), phase, _shown(activity.created), _shown(activity.ended) or "")
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
@@ -116,10 +121,10 @@ def _facts(faces: Faces, activity: Activity) -> str:
         ("Progress", html.escape(f"{progress.percent or 0:g} % {progress.message or ''}") if progress else None),
         ("Id", f"<code>{activity.id}</code>"),
         ("Service", html.escape(activity.service)),
-        ("Created", _time(activity.created)),
-        ("Started", _time(activity.started)),
-        ("Ended", _time(activity.ended)),
-        ("Kept until", _time(activity.terminates) or "never removed"),
+        ("Created", _shown(activity.created)),
+        ("Started", _shown(activity.started)),
+        ("Ended", _shown(activity.ended)),
+        ("Kept until", _shown(activity.terminates) or "for ever"),
         ("Exit code", None if activity.exit_code is None else str(activity.exit_code)),
         ("Results", "<br>".join(_result_links(faces, activity)) or None),
         ("Messages", "<br>".join(html.escape(error.description) for error in activity.errors) or None),
