@@ -171,7 +171,8 @@ def body_of(answer: bytes) -> Element:
 
 def fault(raised: Element) -> Fault | Denied:
     """Return the exception for a SOAP 1.1 Fault element: the typed detail decides, else the fault string."""
-    detail = next(iter(raised.find("detail") or ()), None)
+    holder = raised.find("detail")
+    detail = None if holder is None else next(iter(holder), None)
     said = None if detail is None else detail.findtext(f"{{{BF}}}Description")
     description = " ".join((said or raised.findtext("faultstring") or "").split())
     name = (raised.findtext("faultcode") or "Fault") if detail is None else detail.tag
