@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import secrets
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from wsrf_activity.web.security import LOOPBACK, Gate, token_digest
 
 LOCAL = Principal("local", may_run_commands=True)  #: who holds the token of the data folder
 ANONYMOUS = Principal("anonymous")
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _STOP_WITHIN = 5  #: seconds that requests under way have after a signal
 
 
@@ -115,6 +117,18 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             self._tell_started()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at a signal; uvicorn would then raise it once more, which ends a process before it has let go of all."""
+        loop = asyncio.get_running_loop()
+        for number in _STOPPING:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _STOPPING:
+                loop.remove_signal_handler(number)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._manager.release_waits()
