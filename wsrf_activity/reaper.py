@@ -1,4 +1,4 @@
-"""What happens unasked: expired activities are reaped when their time comes, by APScheduler, woken by the next deadline.
+"""What happens unasked: expired activities are reaped when their time comes, by APScheduler, woken by the next one.
 
 The scheduler sleeps on a clock that does not know of steps of the wall clock, nor of the time a stopped process was
 away; so a heartbeat compares the wall clock with the deadline, in memory, every second.
@@ -7,16 +7,17 @@ away; so a heartbeat compares the wall clock with the deadline, in memory, every
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.date import DateTrigger
 
 from wsrf_activity.manager import Manager
-from wsrf_activity.model.errors import Problem
 
 log = logging.getLogger(__name__)
 _HEARTBEAT = 1.0  #: seconds
+_RETRY = timedelta(seconds=5)  #: after something could not be removed
+_LONGEST = timedelta(days=1)  #: that the scheduler is asked to sleep
 _JOB = "reap"
 
 
@@ -40,10 +41,11 @@ class Reaper:
         self._heart = asyncio.create_task(self._beat())
 
     async def stop(self) -> None:
-        """Reap no more."""
+        """Reap no more. It may not have begun, where the server failed to start."""
         if self._heart is not None:
             self._heart.cancel()
-        self._scheduler.shutdown(wait=False)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
 
     def earlier(self, deadline: datetime) -> None:
         """Hear of a termination time; it counts where it comes before the one that is slept for."""
@@ -57,15 +59,17 @@ class Reaper:
             try:
                 await self._manager.remover.reap(self._clock())
                 following = await self._manager.remover.next_deadline()
-            except Problem:
+            except Exception:  # whatever it is, a reaper that has died would be worse
                 log.warning("expired activities cannot be removed just now; trying again", exc_info=True)
-                following = self._clock()
+                following = self._clock() + _RETRY
             if following is not None:
                 self.earlier(following)
 
     def _schedule(self, deadline: datetime) -> None:
         self._deadline = deadline
-        self._scheduler.add_job(self.reap, DateTrigger(deadline), id=_JOB, replace_existing=True)
+        ahead = min(deadline - self._clock(), _LONGEST)
+        trigger = DateTrigger(datetime.now(UTC) + ahead)
+        self._scheduler.add_job(self.reap, trigger, id=_JOB, replace_existing=True)
 
     async def _beat(self) -> None:
         while True:
