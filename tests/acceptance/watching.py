@@ -77,9 +77,8 @@ class Life:
     def __init__(self, pid: int) -> None:
         self._pidfd = os.pidfd_open(pid)
 
-    @property
     def over(self) -> bool:
-        """Whether it has ended."""
+        """Say whether it has ended."""
         return bool(select.select([self._pidfd], [], [], 0)[0])
 
     def await_end(self) -> None:
@@ -105,9 +104,8 @@ class Asked:
         headers = {"content-type": f"{kind}; charset=utf-8", "authorization": wire.http.headers["authorization"]}
         self._connection.request("POST", at.path, sent, headers)
 
-    @property
     def answered(self) -> bool:
-        """Whether an answer has come, or the connection was closed."""
+        """Say whether an answer has come, or the connection was closed."""
         return bool(select.select([self._connection.sock], [], [], 0)[0])
 
     def reply(self) -> etree._Element:
