@@ -1,4 +1,4 @@
-"""The changes that an activity can undergo, as functions from one version to the next. They check the state rules and nothing else."""
+"""The changes that an activity can undergo, as functions from one version to the next. They check the state rules."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -80,6 +80,8 @@ def report_progress(activity: Activity, progress: Progress) -> Activity:
 
 def warn(activity: Activity, now: datetime, message: str) -> Activity:
     """Take an error that the work met and handled."""
+    if activity.phase.ended:
+        raise InvalidState("work that has ended says nothing more", activity.phase)
     error = ActivityError(time=now, severity=Severity.WARNING, description=message, handled=True, origin="work")
     return with_errors(replace(activity, version=activity.version + 1), (error,))
 

@@ -1,5 +1,7 @@
 """What is told of an activity: one event for each change, with the topic it is published on."""
 
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,10 +33,21 @@ def between(old: Activity | None, new: Activity, now: datetime) -> tuple[Event, 
     events: list[Event] = []
     if new.progress is not None and (old is None or old.progress != new.progress):
         events.append(event("ProgressReported", new.progress))
-    told = len(old.errors) if old else 0
-    events.extend(event("ErrorReported", error) for error in new.errors[told:])
+    events.extend(event("ErrorReported", error) for error in _added(old.errors if old else (), new.errors))
     known = {result.name for result in old.results} if old else set()
     events.extend(event("ResultAdded", result) for result in new.results if result.name not in known)
     if old is None or old.phase is not new.phase:
         events.append(event(f"StatusChanged/{new.phase}", old.phase if old else None))
     return tuple(events)
+
+
+def _added(old: tuple[ActivityError, ...], new: tuple[ActivityError, ...]) -> Iterator[ActivityError]:
+    """Yield what has come to the list, also where older entries have given way to it."""
+    if new is old:
+        return
+    known = Counter(old)
+    for error in new:
+        if known[error] > 0:
+            known[error] -= 1
+        else:
+            yield error

@@ -1,5 +1,6 @@
 """When an activity's record ends (WS-ResourceLifetime 1.2): a policy of bounds, and times as clients write them."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -7,6 +8,7 @@ import isodate
 
 from wsrf_activity.model.errors import InitialTerminationTimeRejected, TerminationTimeRejected
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?P<hour>\d\d)(?P<rest>:\d\d:\d\d(\.\d+)?)(Z|[+-]\d\d:\d\d)?", re.ASCII)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)  #: what a sum that leaves the calendar is taken for
 
 
@@ -63,15 +65,17 @@ def format_duration(span: timedelta) -> str:
 def parse_time(text: str) -> datetime:
     """Read an xsd:dateTime; without a zone it is UTC. Raises ValueError."""
     text = text.strip()
-    if text.endswith("T24:00:00Z") or text.endswith("T24:00:00"):
-        return parse_time(text.replace("T24:", "T00:")) + timedelta(days=1)
-    if text.startswith("-") or len(text.split("T", 1)[0].split("-", 1)[0]) > 4:
-        raise ValueError(f"a time outside the years 1 to 9999: {text!r}")
-    moment = datetime.fromisoformat(text)
+    written = _TIME.fullmatch(text)
+    if written is None:
+        raise ValueError(f"not a time: {text!r}; accepted: such as 2027-01-31T12:00:00Z, of the years 1 to 9999")
+    midnight = written.group("hour") == "24"  # the end of that day, with nothing after it
+    if midnight and set(written.group("rest")) - set(":.0"):
+        raise ValueError(f"not a time: {text!r}")
+    moment = datetime.fromisoformat(text.replace("T24:", "T00:") if midnight else text)
     if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
+        moment = moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
+        return moment.astimezone(UTC) + timedelta(days=midnight)
     except OverflowError as error:
         raise ValueError(f"a time outside the years 1 to 9999: {text!r}") from error
 

@@ -1,4 +1,4 @@
-"""The one state machine of an activity: its phases, and what follows from them. Nothing here knows how a phase is stored."""
+"""The one state machine of an activity: its phases, and what follows from them. How it is stored is not known here."""
 
 from enum import StrEnum
 from typing import Final

@@ -1,11 +1,12 @@
-"""What can be started: configured command services, their typed parameters, and how a command line is made from them."""
+"""What can be started: configured command services, their typed parameters, and how these make a command line."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Literal
 
 from wsrf_activity.model.activity import COMMAND_SERVICE, RestartPolicy, ResultSpec, Work
@@ -14,6 +15,16 @@ from wsrf_activity.model.errors import InvalidParameter
 ParameterType = Literal["string", "integer", "number", "boolean"]
 SHELL = "/bin/sh"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_-]*)\}")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
+#: Where the shell would not take a quoted value as one text: in quotes, backquotes, comments, arithmetic, after a
+#: backslash, and in all that may be a here-document.
+_OPAQUE = re.compile(
+    r"""'[^']*(?:'|\Z)|"(?:\\.|[^"\\])*(?:"|\Z)|`(?:\\.|[^`\\])*(?:`|\Z)|\$\(\(.*?(?:\)\)|\Z)"""
+    r"""|(?<![^\s;&|()])\#[^\n]*|<<.*|\\.""",
+    re.DOTALL,
+)
+_COMMAND_START = re.compile(r"[;&|()\n]")  #: what may stand before a new command of a line
+_END_OF_OPTIONS = re.compile(r"(?<!\S)--(?!\S)")
 _BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
 
 
@@ -41,6 +52,11 @@ class Parameter:
         return value
 
     @property
+    def free(self) -> bool:
+        """Whether a caller may put any character into it."""
+        return self.type == "string" and not self.choices
+
+    @property
     def vetted(self) -> bool:
         """Whether the operator said which texts are good, so that a leading dash is his wish."""
         return bool(self.choices) or self.pattern is not None
@@ -56,12 +72,11 @@ class Parameter:
             return _BOOLEANS[text]
         if self.type == "integer" and not re.fullmatch(r"[+-]?[0-9]{1,100}", text):
             raise self._wrong(text, "a whole number")
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            raise self._wrong(text, "a number") from None
-        if not number.is_finite() or abs(number.adjusted()) > 400:
-            raise self._wrong(text, "a finite number")
+        if not _NUMBER.fullmatch(text):
+            raise self._wrong(text, "a number")
+        number = Decimal(text)
+        if abs(number.adjusted()) > 400:
+            raise self._wrong(text, "a number that is not as extreme")
         self._bound(number, text, "")
         return str(int(number)) if self.type == "integer" else text
 
@@ -96,11 +111,7 @@ class Service:
     def work(self, values: Mapping[str, str], keep: timedelta) -> Work:
         """Return the work for these parameter values; raises InvalidParameter."""
         checked = self._checked(values)
-        if self.shell is not None:
-            quoted = {p.name: shlex.quote(checked.get(p.name, "")) for p in self.parameters}
-            argv: tuple[str, ...] = (SHELL, "-c", _fill(self.shell, quoted) or "")
-        else:
-            argv = self._argv(checked)
+        argv = self._line(self.shell, checked) if self.shell is not None else self._argv(checked)
         return Work(
             argv=argv,
             stdin=self.stdin,
@@ -126,19 +137,37 @@ class Service:
                 raise InvalidParameter(f"parameter {name} is missing", name)
         return checked
 
+    def unquotable(self) -> str | None:
+        """Return a parameter that the shell line uses where no quoting keeps its value from being run, or None."""
+        opaque = [found.span() for found in _OPAQUE.finditer(self.shell or "")]
+        free = {parameter.name for parameter in self.parameters if parameter.free}
+        for found in _PLACEHOLDER.finditer(self.shell or ""):
+            start, end = found.span()
+            if found.group(1) in free and any(start < last and first < end for first, last in opaque):
+                return found.group(1)
+        return None
+
+    def _line(self, line: str, values: Mapping[str, str]) -> tuple[str, ...]:
+        for found in _PLACEHOLDER.finditer(line):
+            before = _COMMAND_START.split(line[: found.start()])[-1]
+            if not before[-1:].strip() and not _END_OF_OPTIONS.search(before):
+                self._refuse_option(found.group(1), values)
+        quoted = {parameter.name: shlex.quote(values.get(parameter.name, "")) for parameter in self.parameters}
+        return (SHELL, "-c", _fill(line, quoted) or "")
+
     def _argv(self, values: Mapping[str, str]) -> tuple[str, ...]:
-        self._refuse_options(values)
+        for argument in itertools.takewhile(lambda argument: argument != "--", self.command):
+            found = _PLACEHOLDER.match(argument)
+            if found is not None:
+                self._refuse_option(found.group(1), values)
         filled = (_fill(argument, values) for argument in self.command)
         return tuple(argument for argument in filled if argument is not None)
 
-    def _refuse_options(self, values: Mapping[str, str]) -> None:
+    def _refuse_option(self, name: str | None, values: Mapping[str, str]) -> None:
         """A text that stands where an argument begins must not be able to pose as an option."""
-        exposed = {p.name for p in self.parameters if p.type == "string" and not p.vetted}
-        for argument in self.command:
-            match = _PLACEHOLDER.match(argument)
-            name = match.group(1) if match else None
-            if name in exposed and values.get(name, "").startswith("-"):
-                raise InvalidParameter(f"parameter {name}: a value must not begin with a dash", name)
+        exposed = any(p.name == name and p.type == "string" and not p.vetted for p in self.parameters)
+        if name is not None and exposed and values.get(name, "").startswith("-"):
+            raise InvalidParameter(f"parameter {name}: a value must not begin with a dash", name)
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str | None:

@@ -1,5 +1,6 @@
 """The services of the TOML file: a command, its typed parameters, its results, and what becomes of it after a crash."""
 
+import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -7,8 +8,9 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
 from wsrf_activity.model.activity import COMMAND_SERVICE, RestartPolicy, ResultSpec
+from wsrf_activity.model.errors import InvalidParameter
 from wsrf_activity.model.services import Parameter, ParameterType, Service, placeholders
-from wsrf_activity.server.tables import SettingsError, Table, span, whole
+from wsrf_activity.server.tables import SettingsError, Table, flag, span, text, whole
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}")
 _OWN_RESULTS = ("stdout", "stderr")
@@ -26,16 +28,16 @@ def _service(name: str, table: Table) -> Service:
     service = Service(
         name=name,
         command=table.take("command", _command, ()),
-        shell=table.take("shell", _text, None),
+        shell=table.take("shell", text, None),
         parameters=parameters,
         stdin=table.take("input", _input, "stdin"),
-        media_type=table.take("media_type", _text, "application/octet-stream"),
+        media_type=table.take("media_type", text, "application/octet-stream"),
         results={key: _result(key, given) for key, given in table.table("results").tables()},
         work_limit=table.take("work_limit", span, None),
         keep=table.take("keep", span, None),
         restart=table.take("restart", _restart, RestartPolicy.ABORT),
         retries=table.take("retries", whole, 0),
-        documentation=table.take("documentation", _text, None),
+        documentation=table.take("documentation", text, None),
     )
     _check(service, table)
     return service
@@ -44,14 +46,20 @@ def _service(name: str, table: Table) -> Service:
 def _check(service: Service, table: Table) -> None:
     if bool(service.command) == (service.shell is not None):
         raise SettingsError(f"{table.name}: exactly one of command and shell is needed")
-    if table.take("engine", _text, "local") != "local":
+    if table.take("engine", text, "local") != "local":
         raise SettingsError(f"{table.name}.engine: accepted: local")
-    if table.take("synchronous", bool, False):
+    if table.take("synchronous", flag, False):
         raise SettingsError(f"{table.name}.synchronous: services answer asynchronously; accepted: false")
-    used = {name for text in (*service.command, service.shell or "") for name in placeholders(text)}
+    templates = (*service.command, service.shell or "")
+    used = {name for template in templates for name in placeholders(template)}
     unknown = used - {parameter.name for parameter in service.parameters}
     if unknown:
-        raise SettingsError(f"{table.name}: {{{sorted(unknown)[0]}}} is no parameter of it")
+        raise SettingsError(f"{table.name}: {{{min(unknown)}}} is no parameter of it")
+    if (unsafe := service.unquotable()) is not None:
+        raise SettingsError(
+            f"{table.name}.shell: write {{{unsafe}}} outside quotes, comments, here-documents and arithmetic: "
+            "its value is quoted for you"
+        )
 
 
 def _parameter(name: str, table: Table) -> Parameter:
@@ -60,25 +68,32 @@ def _parameter(name: str, table: Table) -> Parameter:
         name=name,
         type=table.take("type", _type, "string"),
         default=default,
-        required=table.take("required", bool, default is None),
+        required=table.take("required", flag, default is None),
         minimum=table.take("min", _number, None),
         maximum=table.take("max", _number, None),
-        choices=table.take("choices", lambda values: tuple(_plain(value) for value in values), ()),
+        choices=table.take("choices", _choices, ()),
         pattern=table.take("pattern", _pattern, None),
-        documentation=table.take("documentation", _text, None),
+        documentation=table.take("documentation", text, None),
     )
-    if not _NAME.fullmatch(name):
+    if placeholders(f"{{{name}}}") != {name}:
         raise SettingsError(f"{table.name}: a parameter cannot have that name")
+    if parameter.minimum is not None and parameter.maximum is not None and parameter.minimum > parameter.maximum:
+        raise SettingsError(f"{table.name}: min is above max")
+    if default is not None:
+        try:
+            parameter.check(default)
+        except InvalidParameter as error:
+            raise SettingsError(f"{table.name}.default: {error}") from None
     return parameter
 
 
 def _result(name: str, table: Table) -> ResultSpec:
-    path = PurePosixPath(table.take("path", _text, ""))
+    path = PurePosixPath(table.take("path", text, ""))
     if name in _OWN_RESULTS or not _NAME.fullmatch(name):
         raise SettingsError(f"{table.name}: a result cannot have that name")
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise SettingsError(f"{table.name}.path: accepted: a path inside the working folder")
-    return ResultSpec(str(path), table.take("media_type", _text, "application/octet-stream"))
+    return ResultSpec(str(path), table.take("media_type", text, "application/octet-stream"))
 
 
 def _command(value: Any) -> tuple[str, ...]:
@@ -87,29 +102,31 @@ def _command(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError("accepted: a text")
-    return value
-
-
 def _plain(value: Any) -> str:
     """TOML has types of its own; a parameter's value is its text."""
+    if not isinstance(value, str | int | float | bool):
+        raise ValueError("accepted: a text, a number, true or false")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _choices(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value:
+        raise ValueError("accepted: a list of values")
+    return tuple(_plain(item) for item in value)
+
+
 def _number(value: Any) -> Decimal:
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError("accepted: a number")
     return Decimal(str(value))
 
 
 def _pattern(value: Any) -> str:
     try:
-        re.compile(_text(value))
+        re.compile(text(value))
     except re.error as error:
         raise ValueError(f"not a regular expression: {error}") from None
-    return _text(value)
+    return text(value)
 
 
 def _type(value: Any) -> ParameterType:
@@ -130,4 +147,6 @@ def _input(value: Any) -> Literal["stdin", "file"]:
 def _restart(value: Any) -> RestartPolicy:
     if value == "resume":
         raise ValueError("a command has no checkpoint to resume from; accepted: rerun, abort")
+    if value not in ("rerun", "abort"):
+        raise ValueError("accepted: rerun, abort")
     return RestartPolicy(value)

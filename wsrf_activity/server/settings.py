@@ -1,5 +1,6 @@
-"""What an operator can set: defaults, then the TOML file, then the environment, then options. Read once, at the entrance."""
+"""What an operator can set: defaults, then the TOML file, then the environment, then options. Read once, on entry."""
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -17,13 +18,12 @@ from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
 from wsrf_activity.model.services import Service
 from wsrf_activity.server.services import read_services
-from wsrf_activity.server.tables import SettingsError, Table, size, span, whole
+from wsrf_activity.server.tables import SettingsError, Table, flag, size, span, text, whole
 
 PREFIX = "WSRF_ACTIVITY_"
 DEFAULT_PORT = 8427
 CONFIG_NAME = "config.toml"  #: read from the data folder where no file is named
 _OPTIONS = ("data", "host", "port", "database", "base_url", "no_auth", "workers")
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Account:
     """A caller that the operator has named, with the token that shows who it is."""
 
     principal: Principal
-    token: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Settings:
     data: Path
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT  #: 0: the last run's port again, or a free one
-    database: str  #: a SQLAlchemy URL
+    database: str = field(repr=False)  #: a SQLAlchemy URL, perhaps with a password
     base_url: str | None = None  #: what addresses begin with, where a proxy gives another name
     auth: bool = True
     limits: Limits = field(default_factory=Limits)
@@ -54,7 +54,10 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return self.host in _LOOPBACK or self.host.startswith("127.")
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host.lower() == "localhost"
 
     @classmethod
     def load(
@@ -63,11 +66,8 @@ class Settings:
         """Return the settings; raises SettingsError with one line that says what to mend."""
         environment = os.environ if environment is None else environment
         named = config or _path(environment.get(f"{PREFIX}CONFIG"))
-        said = {
-            name: environment[f"{PREFIX}{name.upper()}"]
-            for name in _OPTIONS
-            if f"{PREFIX}{name.upper()}" in environment
-        }
+        found = {name: environment.get(f"{PREFIX}{name.upper()}", "") for name in _OPTIONS}
+        said = {name: value for name, value in found.items() if value}  # an empty variable sets nothing
         said.update({name: str(value) for name, value in options.items() if value is not None})
         data = _path(said.get("data"))
         file = _read(named, data or default_data())
@@ -85,9 +85,9 @@ def _path(text: str | None) -> Path | None:
 
 def _read(named: Path | None, data: Path) -> Table:
     path = named or data / CONFIG_NAME
-    if named is None and not path.exists():
-        return Table("", {})
     try:
+        if named is None and not path.exists():
+            return Table("", {})
         return Table("", tomllib.loads(path.read_text("utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from None
@@ -95,13 +95,14 @@ def _read(named: Path | None, data: Path) -> Table:
 
 def _build(file: Table, said: Mapping[str, str]) -> Settings:
     server = file.table("server")
-    merged: dict[str, Any] = {**server.take_all(_OPTIONS), **said}
-    data = (_path(str(merged.get("data") or "")) or default_data()).absolute()
+    texts = {name: server.take(name, text, None) for name in ("data", "host", "database", "base_url")}
+    merged: dict[str, Any] = {**server.take_all(_OPTIONS), **{k: v for k, v in texts.items() if v is not None}, **said}
+    data = (_path(merged.get("data")) or default_data()).absolute()
     settings = Settings(
         data=data,
-        host=str(merged.get("host", "127.0.0.1")),
+        host=_host(merged.get("host", "127.0.0.1")),
         port=_port(merged.get("port", DEFAULT_PORT)),
-        database=str(merged.get("database") or f"sqlite:///{data / 'activities.db'}"),
+        database=merged.get("database") or f"sqlite:///{data / 'activities.db'}",
         base_url=_base_url(merged.get("base_url")),
         auth=not _flag(merged.get("no_auth", False)),
         lifetime=_lifetime(file.table("lifetime")),
@@ -118,25 +119,33 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
     return settings
 
 
+def _host(value: str) -> str:
+    """Return a name or an address; one of IPv6 may stand in brackets, as it does in URLs."""
+    host = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if not re.fullmatch(r"[A-Za-z0-9._:%-]+", host):
+        raise SettingsError(f"host: {value!r}; accepted: a name or an address, such as 127.0.0.1 or ::1")
+    return host
+
+
 def _port(value: object) -> int:
-    text = str(value)
-    if not text.isdecimal() or int(text) > 65535:
-        raise SettingsError(f"port: {text!r} is none; accepted: 0 to 65535")
-    return int(text)
+    port = str(value)
+    if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 65535:
+        raise SettingsError(f"port: {port!r} is none; accepted: 0 to 65535")
+    return int(port)
 
 
 def _flag(value: object) -> bool:
-    text = str(value).lower()
-    if text not in ("true", "false", "1", "0", "yes", "no", ""):
-        raise SettingsError(f"no_auth: {text!r}; accepted: true or false")
-    return text in ("true", "1", "yes")
+    said = str(value).lower()
+    if said not in ("true", "false", "1", "0", "yes", "no"):
+        raise SettingsError(f"no_auth: {said!r}; accepted: true or false")
+    return said in ("true", "1", "yes")
 
 
 def _base_url(value: object) -> str | None:
-    text = str(value or "").rstrip("/")
-    if text and not re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]*)?", text):
-        raise SettingsError(f"base_url: {text!r}; accepted: http://HOST or https://HOST, with a path where it has one")
-    return text or None
+    url = str(value or "").rstrip("/")
+    if url and not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", url):
+        raise SettingsError(f"base_url: {url!r}; accepted: http://HOST or https://HOST, with a path where it has one")
+    return url or None
 
 
 def _limits(table: Table) -> dict[str, Any]:
@@ -175,18 +184,20 @@ def _maximum(value: object) -> timedelta | None:
 
 
 def _accounts(table: Table) -> tuple[Account, ...]:
-    accounts = []
+    accounts: list[Account] = []
     for name, principal in table.tables():
-        token = principal.take("token", str, None)
-        file = principal.take("token_file", str, None)
+        token = principal.take("token", text, None)
+        file = principal.take("token_file", text, None)
         if (token is None) == (file is None):
             raise SettingsError(f"principals.{name}: exactly one of token and token_file is needed")
         try:
             token = token or Path(str(file)).expanduser().read_text("utf-8").strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"principals.{name}.token_file: {error}") from None
-        if len(token) < 16:
-            raise SettingsError(f"principals.{name}: a token has 16 characters or more")
-        commands = principal.take("commands", bool, False)
+        if len(token) < 16 or any(account.token == token for account in accounts):
+            raise SettingsError(f"principals.{name}: a token has 16 characters or more, and each principal its own")
+        if not 0 < len(name) <= 255:
+            raise SettingsError("principals: a name has 1 to 255 characters")
+        commands = principal.take("commands", flag, False)
         accounts.append(Account(principal=Principal(name, commands), token=token))
     return tuple(accounts)

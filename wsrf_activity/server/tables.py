@@ -86,6 +86,20 @@ def span(value: object) -> timedelta:
     return found
 
 
+def text(value: object) -> str:
+    """Return a text that is not empty; raises ValueError."""
+    if not isinstance(value, str) or not value:
+        raise ValueError("accepted: a text")
+    return value
+
+
+def flag(value: object) -> bool:
+    """Return true or false, which a text is neither of; raises ValueError."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r}: accepted: true or false")
+    return value
+
+
 def whole(value: object) -> int:
     """Return a whole number from 0; raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
