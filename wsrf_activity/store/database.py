@@ -27,6 +27,8 @@ Transaction = Callable[[Records], T]
 
 BATCH = 512  #: changes that one commit may carry
 POOL = 8  #: connections to PostgreSQL
+_CONNECT_TIMEOUT = 10  #: seconds; without a limit a host that is silent would hold a thread for minutes
+_STOPPED = "the server is stopping; ask again when it is back"
 
 
 class Database(ABC):
@@ -50,11 +52,33 @@ def open_database(url: str) -> Database:
 
     Raises Unavailable where it cannot be reached, or is of a newer version than this program.
     """
-    parsed = make_url(url)
+    parsed = _parse(url)
     with _unavailable():
-        if parsed.get_backend_name() == "sqlite":
-            return _Sqlite(parsed)
-        return _Pooled(parsed)
+        return _Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Pooled(parsed)
+
+
+def _parse(url: str) -> URL:
+    """Return what is to be connected to. No part of ``url`` is repeated in an error, since it may hold a password."""
+    accepted = "accepted: sqlite:///FILE or postgresql://USER@HOST/NAME"
+    try:
+        parsed = make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise Unavailable(f"the database has no URL that can be read; {accepted}") from None
+    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")  # the driver that comes with us, not SQLAlchemy's usual one
+    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
+        raise Unavailable(f"a database of the kind {parsed.drivername!r} is not known here; {accepted}")
+    if parsed.database in (None, "", ":memory:"):
+        raise Unavailable(f"a database in memory would forget what was accepted; {accepted}")
+    return parsed
+
+
+def _migrate(engine: Engine) -> None:
+    try:
+        migrate(engine)
+    except BaseException:
+        engine.dispose()
+        raise
 
 
 @contextmanager
@@ -75,14 +99,7 @@ class _Waiting(Generic[T]):
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[T]"
     result: T | None = None
-    error: BaseException | None = None
-
-    def run(self, records: Records) -> None:
-        try:
-            self.result = self.transaction(records)
-        except BaseException as error:
-            self.error = error
-            raise
+    error: Exception | None = None
 
     def tell(self) -> None:
         """Hand the outcome over; in the loop's own thread."""
@@ -95,19 +112,23 @@ class _Waiting(Generic[T]):
 
 
 class _Sqlite(Database):
-    """One file, one writer thread; reads on a connection of the event loop's thread, since WAL never makes them wait."""
+    """One file, one writer thread; reads on a connection of the event loop's thread: WAL never makes them wait."""
 
     def __init__(self, url: URL) -> None:
         self._engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30})
         event.listen(self._engine, "connect", _prepare_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
-        migrate(self._engine)
+        _migrate(self._engine)
         self._reader = self._engine.connect().execution_options(reads_only=True)
+        self._writer = self._engine.connect()
         self._queue: queue.SimpleQueue[_Waiting[Any] | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._write, name="database-writer", daemon=True)
         self._thread.start()
 
     async def change(self, transaction: Transaction[T]) -> T:
+        if self._closed:
+            raise Unavailable(_STOPPED)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(transaction, loop, loop.create_future())
         self._queue.put(waiting)
@@ -118,20 +139,22 @@ class _Sqlite(Database):
             return transaction(Records(self._reader))
 
     async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
         self._queue.put(None)
         await asyncio.to_thread(self._thread.join)
         self._reader.close()
+        self._writer.close()
         self._engine.dispose()
 
     def _write(self) -> None:
-        connection = self._engine.connect()
         open_ = True
         while open_:
             batch, open_ = self._next_batch()
             if batch:
-                _commit_together(connection, batch)
+                _commit_together(self._writer, batch)
                 _tell(batch)
-        connection.close()
 
     def _next_batch(self) -> tuple[list[_Waiting[Any]], bool]:
         """Return all that waits, and whether there may be more."""
@@ -152,19 +175,23 @@ def _commit_together(connection: Connection, batch: Sequence[_Waiting[Any]]) -> 
             for waiting in batch:
                 _run_apart(connection, waiting)
     except Exception as error:
-        connection.rollback()
         for waiting in batch:
             waiting.error = waiting.error or error
 
 
 def _run_apart(connection: Connection, waiting: _Waiting[Any]) -> None:
+    """Run one change of a batch. Its failure is its own unless that has cost the whole transaction: a full disk may."""
+    savepoint = connection.begin_nested()
     try:
-        with connection.begin_nested():
-            waiting.run(Records(connection))
-    except SQLAlchemyError:
-        raise
-    except Exception:
-        return  # its own, kept in waiting.error; the others of the batch go on
+        with _unavailable():
+            waiting.result = waiting.transaction(Records(connection))
+        savepoint.commit()
+    except Exception as error:
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:
+            raise
+        savepoint.rollback()
+        waiting.error = error
 
 
 def _tell(batch: Sequence[_Waiting[Any]]) -> None:
@@ -197,19 +224,25 @@ class _Pooled(Database):
     """A server database: each change is a transaction of its own, on a connection of the pool."""
 
     def __init__(self, url: URL) -> None:
-        self._engine: Engine = create_engine(url, pool_size=POOL, max_overflow=0, pool_pre_ping=True)
-        migrate(self._engine)
+        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
+        self._engine: Engine = create_engine(
+            url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=patience
+        )
+        _migrate(self._engine)
         self._threads = ThreadPoolExecutor(POOL, thread_name_prefix="database")
+        self._closed = False
 
     async def change(self, transaction: Transaction[T]) -> T:
+        if self._closed:
+            raise Unavailable(_STOPPED)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: self._run(transaction))
 
     async def read(self, transaction: Transaction[T]) -> T:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: self._run(transaction))
+        return await self.change(transaction)
 
     async def close(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from wsrf_activity.model.errors import Unavailable
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_TURN = 0x77737266  #: the number of our lock in PostgreSQL; SQLite's transactions take turns by themselves
 
 
 def configuration(connection: Connection) -> Config:
@@ -22,12 +23,16 @@ def configuration(connection: Connection) -> Config:
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the tables to this version's form; raises Unavailable where a later version has been here."""
-    with engine.connect() as connection:
+    """Bring the tables to this version's form; raises Unavailable where a later version has been here.
+
+    Servers that start at once on a new database take turns: whoever comes second finds the tables made.
+    """
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
         config = configuration(connection)
         scripts = ScriptDirectory.from_config(config)
         current = MigrationContext.configure(connection).get_current_revision()
-        connection.rollback()
         if current == scripts.get_current_head():
             return
         if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
@@ -36,4 +41,3 @@ def migrate(engine: Engine) -> None:
                 "start it with the version that wrote it, or a later one"
             )
         command.upgrade(config, "head")
-        connection.commit()

@@ -1,6 +1,6 @@
-"""The statements: every read and every change of the database, named. Each runs in a transaction that its caller holds."""
+"""The statements: every read and every change of the database, named. Each runs in its caller's transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,6 +30,13 @@ class Records:
         row = self._connection.execute(_GET, {"id": activity_id}).mappings().first()
         return None if row is None else codec.read_activity(row)
 
+    def get_to_change(self, activity_id: str) -> Activity | None:
+        """Return an activity that is about to be saved. Others who mean to change it wait, where the database can
+        make them: without that, many on one activity would get in each other's way again and again.
+        """
+        row = self._connection.execute(_GET.with_for_update(), {"id": activity_id}).mappings().first()
+        return None if row is None else codec.read_activity(row)
+
     def by_request(self, owner: str, request_id: str) -> Activity | None:
         """Return the activity that a request id of this owner has started."""
         query = select(activities).where(activities.c.owner == owner, activities.c.request_id == request_id)
@@ -48,7 +55,7 @@ class Records:
         return True
 
     def save(self, old: Activity, new: Activity, events: Sequence[Event]) -> bool:
-        """Write the next version of an activity; False where it is no longer the version, phase and fence of ``old``."""
+        """Write the next version of an activity; False where it has changed since ``old`` was read."""
         if new is old:
             return True
         unchanged = and_(
@@ -66,12 +73,20 @@ class Records:
             self._log(events)
         return changed
 
-    def remove(self, activity_ids: Sequence[str], paths: Iterable[str]) -> None:
-        """Delete activities and all that hangs on them; ``paths`` are noted as files still to be removed."""
-        self._connection.execute(delete(activities).where(activities.c.id.in_(activity_ids)))
-        self._connection.execute(delete(groups).where(groups.c.activity_id.in_(activity_ids)))
-        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(activity_ids)))
-        self.note_removals(paths)
+    def remove(self, folders: Mapping[str, str], *, expired_by: datetime | None = None) -> Sequence[str]:
+        """Delete activities and all that hangs on them; return which, without those that another has removed before.
+
+        ``folders`` has, by id, what is noted as files still to be removed. With ``expired_by`` only what is expired
+        at that time goes: a client may have been quick enough to extend it.
+        """
+        query = delete(activities).where(activities.c.id.in_(folders))
+        if expired_by is not None:
+            query = query.where(activities.c.terminates <= expired_by)
+        gone = self._connection.execute(query.returning(activities.c.id)).scalars().all()
+        self._connection.execute(delete(groups).where(groups.c.activity_id.in_(gone)))
+        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(gone)))
+        self._note_removals(folders[activity_id] for activity_id in gone)
+        return gone
 
     def list(self, owner: str, wanted: Filter, now: datetime) -> Page:
         """Return a page of an owner's activities, newest first, without what has expired."""
@@ -137,24 +152,24 @@ class Records:
     def remove_expired_uploads(self, now: datetime, folder: str) -> int:
         """Delete uploads whose time is over, noting their files below ``folder`` for removal."""
         due = select(upload.c.id).where(upload.c.expires <= now).limit(1000)
-        ids = list(self._connection.execute(due).scalars())
-        self._connection.execute(delete(upload).where(upload.c.id.in_(ids)))
-        self.note_removals(f"{folder}/{upload_id}" for upload_id in ids)
+        gone = delete(upload).where(upload.c.id.in_(due)).returning(upload.c.id)
+        ids = self._connection.execute(gone).scalars().all()
+        self._note_removals(f"{folder}/{upload_id}" for upload_id in ids)
         return len(ids)
 
-    def note_removals(self, paths: Iterable[str]) -> None:
-        """Note files and folders that nothing refers to any more."""
-        rows = [{"path": path} for path in paths]
-        if rows:
-            self._connection.execute(insert(removal), rows)
-
-    def removals(self, limit: int) -> Sequence[str]:
-        """Return paths that are still to be removed."""
-        return self._connection.execute(select(removal.c.path).limit(limit)).scalars().all()
+    def removals(self, after: str, limit: int) -> Sequence[str]:
+        """Return paths that are still to be removed, in order, from beyond ``after``."""
+        query = select(removal.c.path).where(removal.c.path > after).order_by(removal.c.path).limit(limit)
+        return self._connection.execute(query).scalars().all()
 
     def removed(self, paths: Sequence[str]) -> None:
         """Forget paths that are gone."""
         self._connection.execute(delete(removal).where(removal.c.path.in_(paths)))
+
+    def _note_removals(self, paths: Iterable[str]) -> None:
+        rows = [{"path": path} for path in paths]
+        if rows:
+            self._connection.execute(insert(removal), rows)
 
     def _set_groups(self, activity: Activity) -> None:
         rows = [
