@@ -1,6 +1,7 @@
 """The use cases: start, read, list, wait, change, end. Each takes who calls, and shows nobody what is another's."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,15 +24,16 @@ from wsrf_activity.model.errors import (
     NoSuchActivity,
     NotPermitted,
     RequestConflict,
+    Unavailable,
     UnknownService,
 )
 from wsrf_activity.model.events import between
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.model.lifetime import LifetimePolicy, Requested, format_duration
+from wsrf_activity.model.lifetime import LifetimePolicy, Requested, add, format_duration
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service, ad_hoc
-from wsrf_activity.store import Database, Records
+from wsrf_activity.store import Database
 
 _TEXT = 255  #: characters that a name, group, run or request id may have
 
@@ -127,11 +129,8 @@ class Manager:
         if earlier is not None:
             return earlier
         activity = self._accepted(caller, request, self.clock())
-        if request.input is not None:
-            source = await self._source(caller, request.input)
-            await asyncio.to_thread(self._folders.stage, activity.id, source)
-            activity = replace(activity, has_input=True)
-        stored = await asyncio.shield(asyncio.ensure_future(self._insert(activity)))
+        source = None if request.input is None else await self._source(caller, request.input)
+        stored = await asyncio.shield(asyncio.ensure_future(self._insert(activity, source)))
         return stored or await self.create(caller, request)
 
     async def get(self, caller: Principal, activity_id: str) -> Activity:
@@ -158,8 +157,9 @@ class Manager:
             activity = await self.get(caller, activity_id)
             if condition.change and condition.since_version is None:
                 waiter.condition = replace(condition, since_version=activity.version)
-            if waiter.condition.holds(activity):
-                return activity, False
+            for known in filter(None, (activity, waiter.latest)):
+                if waiter.condition.holds(known):
+                    return self._visible(caller, known), False
             loop = asyncio.get_running_loop()
             timer = loop.call_later(seconds, _time_out, waiter.future)
             try:
@@ -191,8 +191,11 @@ class Manager:
         await self.get(caller, activity_id)
         now = self.clock()
         terminates = self.lifetime.change(requested, now)
-        changed = await self.ledger.change(activity_id, lambda old, at: changes.set_termination(old, terminates))
-        return changed, now
+
+        def step(old: Activity, at: datetime) -> Activity:
+            return changes.set_termination(self._visible(caller, old), terminates)
+
+        return await self.ledger.change(activity_id, step), now
 
     async def modify(self, caller: Principal, activity_id: str, change: Callable[[Activity], Activity]) -> Activity:
         """Apply what a client changes of its activity, all of it in one version or nothing.
@@ -218,7 +221,7 @@ class Manager:
         """Take an input ahead of its activity, of any size up to the limit; raises TooLarge."""
         upload_id = new_id()
         size, digest = await receive(chunks, self._folders.upload(upload_id), self.limits.input)
-        added = Upload(upload_id, caller.name, size, digest, self.clock() + self.limits.uploads)
+        added = Upload(upload_id, caller.name, size, digest, add(self.clock(), self.limits.uploads))
         await self._database.change(lambda records: records.add_upload(added))
         self.ledger.deadline_moved(added.expires)
         return added
@@ -244,7 +247,8 @@ class Manager:
         if found is None:
             return None
         if found.expired(self.clock()):
-            await self.remover.remove(found.id, "its time is over")
+            with contextlib.suppress(NoSuchActivity):
+                await self.remover.remove(found.id, "its time is over")
             return None
         if found.request_digest != request.digest():
             raise RequestConflict(f"request id {request_id!r} has started another activity; use a new one")
@@ -319,19 +323,25 @@ class Manager:
             "InputReference",
         )
 
-    async def _insert(self, activity: Activity) -> Activity | None:
-        """Commit a new activity; None where another request with its id came first."""
-
-        def transaction(records: Records) -> bool:
-            return records.insert(activity, between(None, activity, activity.created))
-
-        inserted = False
+    async def _stage(self, activity_id: str, source: Path | bytes) -> None:
         try:
-            inserted = await self._database.change(transaction)
-        finally:
-            if activity.has_input:
-                settle = self._folders.accepted if inserted else self._folders.discard
-                await asyncio.to_thread(settle, activity.id)
+            await asyncio.to_thread(self._folders.stage, activity_id, source)
+        except OSError as error:
+            await asyncio.to_thread(self._folders.discard, activity_id)
+            raise Unavailable(f"the input cannot be stored: {error.strerror}") from error
+
+    async def _insert(self, activity: Activity, source: Path | bytes | None) -> Activity | None:
+        """Commit a new activity; None where another request with its id came first."""
+        if source is not None:
+            activity = replace(activity, has_input=True)
+            await self._stage(activity.id, source)
+        # Where the database fails to answer it may have accepted all the same: the mark is left, for the next start.
+        inserted = await self._database.change(
+            lambda records: records.insert(activity, between(None, activity, activity.created))
+        )
+        if source is not None:
+            settle = self._folders.accepted if inserted else self._folders.discard
+            await asyncio.to_thread(settle, activity.id)
         if not inserted:
             return None
         self.ledger.publish(activity)

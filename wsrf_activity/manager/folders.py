@@ -1,9 +1,12 @@
 """Where files lie below the data folder, and how they come and go without a trace. Blocking: call it in a thread."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 UPLOADS = "uploads"
 _STAGING = "staging"
@@ -11,7 +14,7 @@ _ACTIVITIES = "activities"
 
 
 class Folders:
-    """The layout: ``activities/ab/abcd.../{input,1,2,...}``, ``uploads/ID`` and, while an activity is accepted, ``staging/ID``."""
+    """The layout: ``activities/ab/abcd.../{input,1,2,...}``, ``uploads/ID``; ``staging/ID`` while one is accepted."""
 
     def __init__(self, root: Path) -> None:
         """Make the folders below ``root``, for the server's account only."""
@@ -71,10 +74,21 @@ class Folders:
         for part in (self.root / UPLOADS).glob("*.part"):
             part.unlink(missing_ok=True)
 
-    def remove(self, paths: Iterable[str]) -> None:
-        """Remove files and folders below the root; what is gone already is as good."""
+    def uploads(self) -> list[str]:
+        """Return the inputs that were sent ahead."""
+        return os.listdir(self.root / UPLOADS)
+
+    def remove(self, paths: Iterable[str]) -> list[str]:
+        """Remove files and folders below the root and return which are gone; what was gone already is as good."""
+        gone = []
         for path in paths:
-            remove(self.root / path)
+            try:
+                remove(self.root / path)
+            except OSError:
+                log.warning("%s cannot be removed just now", self.root / path, exc_info=True)
+            else:
+                gone.append(path)
+        return gone
 
 
 def remove(path: Path) -> None:

@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsrf_activity.model.errors import TooLarge
+from wsrf_activity.model.errors import TooLarge, Unavailable
 
 _BLOCK = 1 << 20  #: bytes handed to the disk at once
 
@@ -33,8 +33,16 @@ Input = bytes | UploadInput | ResultInput | None
 async def receive(chunks: AsyncIterator[bytes], target: Path, limit: int) -> tuple[int, str]:
     """Write a stream to a file, durably, and return its size in bytes and SHA-256.
 
-    The file appears under its name only when it is whole. Raises TooLarge beyond ``limit`` bytes.
+    The file appears under its name only when it is whole. Raises TooLarge beyond ``limit`` bytes, and Unavailable
+    where the disk does not take it.
     """
+    try:
+        return await _receive(chunks, target, limit)
+    except OSError as error:
+        raise Unavailable(f"the input cannot be stored: {error.strerror}") from error
+
+
+async def _receive(chunks: AsyncIterator[bytes], target: Path, limit: int) -> tuple[int, str]:
     part = target.with_name(target.name + ".part")
     digest = hashlib.sha256()
     size = 0
@@ -44,8 +52,8 @@ async def receive(chunks: AsyncIterator[bytes], target: Path, limit: int) -> tup
             size += len(block)
             if size > limit:
                 raise TooLarge(f"an input may have at most {limit} bytes")
-            await asyncio.to_thread(_append, descriptor, block, digest)
-        await asyncio.to_thread(os.fsync, descriptor)
+            await _finish(_append, descriptor, block, digest)
+        await _finish(os.fsync, descriptor)
         os.rename(part, target)
     finally:
         os.close(descriptor)
@@ -63,6 +71,18 @@ async def _blocks(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
             gathered.clear()
     if gathered:
         yield bytes(gathered)
+
+
+async def _finish(function: Callable[..., object], *arguments: object) -> None:
+    """Run in a thread and stay until it is done, cancelled or not: a descriptor that is closed under a thread may be
+    another file's by the time it writes.
+    """
+    done = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
+    try:
+        await asyncio.shield(done)
+    except asyncio.CancelledError:
+        await asyncio.wait([done])
+        raise
 
 
 def _append(descriptor: int, block: bytes, digest: "hashlib._Hash") -> None:

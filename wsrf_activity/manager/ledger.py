@@ -1,4 +1,4 @@
-"""One change, one transaction: reads an activity, applies a step of the model, writes it with its events, then tells those who wait."""
+"""One change, one transaction: read an activity, apply a step of the model, write it with its events, tell waiters."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,7 +40,7 @@ class Ledger:
         now = self.clock()
 
         def transaction(records: Records) -> Activity | None:
-            old = records.get(activity_id)
+            old = records.get_to_change(activity_id)
             if old is None:
                 raise NoSuchActivity
             if fence is not None and old.fence != fence:

@@ -71,11 +71,11 @@ class Settled:
         return f": {self.last_words}" if self.last_words else ""
 
 
-def could_not_start(activity: Activity, now: datetime, description: str) -> Activity:
-    """Return the activity whose work could not even begin."""
+def given_up(activity: Activity, now: datetime, code: str, description: str) -> Activity:
+    """Return the activity whose work could not even begin, or cannot be followed any more."""
     if activity.phase.ended:
         return activity
-    return changes.end(activity, Phase.FAILED, now, errors=(_fatal(now, "CannotStart", description),))
+    return changes.end(activity, Phase.FAILED, now, errors=(_fatal(now, code, description),))
 
 
 def read_results(report: Report, folder: Path, attempt: int) -> tuple[Result, ...]:

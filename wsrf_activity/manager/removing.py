@@ -1,8 +1,10 @@
-"""How activities go: the work first, then the row and its events in one transaction, then the files, however often it is interrupted."""
+"""How activities go: the work first, then row and events in one transaction, then the files."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from wsrf_activity.manager.folders import UPLOADS, Folders
 from wsrf_activity.manager.ledger import Ledger
@@ -28,24 +30,29 @@ class Remover:
 
     async def end_work(self, activity_id: str, reason: str) -> None:
         """Bring an activity to an end, whatever its phase, and return when nothing of its work is left."""
-        while not await self._runner.abort(activity_id, reason):
-            ended = await self._ledger.change(activity_id, lambda old, now: _abort_unbegun(old, now, reason))
-            if ended.phase.ended:
+        while True:
+            await self._runner.abort(activity_id, reason)
+            left = await self._ledger.change(activity_id, lambda old, now: _abort_unbegun(old, now, reason))
+            if left.phase.ended:
                 return
             await asyncio.sleep(_AGAIN)
 
     async def remove(self, activity_id: str, reason: str) -> None:
         """End the work and remove the activity; raises NoSuchActivity where another was quicker."""
         await self.end_work(activity_id, reason)
-        await self._remove((activity_id,))
+        if not await self._remove((activity_id,)):
+            raise NoSuchActivity
 
     async def reap(self, now: datetime) -> int:
-        """Remove what has expired by ``now`` and return how many activities that were."""
+        """Remove what has expired by ``now`` and return how many activities that were.
+
+        What has ended goes first: it must not wait for work that takes its time to die.
+        """
         reaped = 0
         while due := await self._ledger.database.read(lambda records: records.expired(now, _BATCH)):
-            await asyncio.gather(*(self._end_expired(activity) for activity in due if not activity.phase.ended))
-            await self._remove([activity.id for activity in due])
-            reaped += len(due)
+            reaped += await self._remove([activity.id for activity in due if activity.phase.ended], expired_by=now)
+            ended = await asyncio.gather(*(self._end_expired(activity) for activity in due if not activity.phase.ended))
+            reaped += await self._remove(ended, expired_by=now)
         while await self._ledger.database.change(lambda records: records.remove_expired_uploads(now, UPLOADS)):
             continue
         await self._remove_files()
@@ -62,34 +69,50 @@ class Remover:
         for activity_id in await asyncio.to_thread(self._folders.staged):
             settle = self._folders.discard if await self._unknown(activity_id) else self._folders.accepted
             await asyncio.to_thread(settle, activity_id)
+        for upload_id in await asyncio.to_thread(self._folders.uploads):
+            if await self._unknown_upload(upload_id):
+                await asyncio.to_thread(self._folders.remove, [f"{UPLOADS}/{upload_id}"])
 
     async def _unknown(self, activity_id: str) -> bool:
         return await self._ledger.database.read(lambda records: records.get(activity_id)) is None
 
-    async def _end_expired(self, activity: Activity) -> None:
-        try:
+    async def _unknown_upload(self, upload_id: str) -> bool:
+        return await self._ledger.database.read(lambda records: records.get_upload(upload_id)) is None
+
+    async def _end_expired(self, activity: Activity) -> str:
+        with contextlib.suppress(NoSuchActivity):
             await self.end_work(activity.id, "its termination time has come")
-        except NoSuchActivity:
-            return
+        return activity.id
 
-    async def _remove(self, activity_ids: Sequence[str]) -> None:
-        paths = [self._folders.relative(activity_id) for activity_id in activity_ids]
+    async def _remove(self, activity_ids: Sequence[str], expired_by: datetime | None = None) -> int:
+        """Remove rows, then files, and return how many activities there were."""
+        folders = {activity_id: self._folders.relative(activity_id) for activity_id in activity_ids}
+        if not folders:
+            return 0
 
-        def transaction(records: Records) -> None:
-            records.remove(activity_ids, paths)
+        def transaction(records: Records) -> Sequence[str]:
+            return records.remove(folders, expired_by=expired_by)
 
-        await self._ledger.database.change(transaction)
-        for activity_id in activity_ids:
+        gone = await self._ledger.database.change(transaction)
+        for activity_id in gone:
             self._ledger.waiters.gone(activity_id)
-        await self._remove_paths(paths)
+        await self._remove_paths([folders[activity_id] for activity_id in gone])
+        return len(gone)
 
     async def _remove_files(self) -> None:
-        while paths := await self._ledger.database.read(lambda records: records.removals(_BATCH)):
+        last = ""
+        while paths := await self._ledger.database.read(partial(_removals, last)):
             await self._remove_paths(paths)
+            last = paths[-1]
 
     async def _remove_paths(self, paths: Sequence[str]) -> None:
-        await asyncio.to_thread(self._folders.remove, paths)
-        await self._ledger.database.change(lambda records: records.removed(paths))
+        gone = await asyncio.to_thread(self._folders.remove, paths)
+        if gone:
+            await self._ledger.database.change(lambda records: records.removed(gone))
+
+
+def _removals(after: str, records: Records) -> Sequence[str]:
+    return records.removals(after, _BATCH)
 
 
 def _abort_unbegun(activity: Activity, now: datetime, reason: str) -> Activity:

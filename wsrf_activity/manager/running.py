@@ -1,10 +1,11 @@
 """The work: takes what is queued, fairly between owners, gives it to the engine, and settles what comes back."""
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from wsrf_activity.engines.base import CannotStart, Engine, Job, Listener, Lost, Outcome, Report, Run, Warned
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
-from wsrf_activity.manager.outcome import Settled, could_not_start, last_line, read_results
+from wsrf_activity.manager.outcome import Settled, given_up, last_line, read_results
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Progress
 from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
@@ -22,6 +23,7 @@ from wsrf_activity.store import Records
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  #: seconds before the database is asked again after it did not answer
+_PAUSES = (1.0, 5.0, 30.0)  #: seconds before work is looked for again that an error of ours has lost sight of
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +33,8 @@ class _Attempt:
     activity: Activity
     run: Run | None = None
     abort_reason: str | None = None
+    moved_limit: tuple[timedelta | None] | None = None  #: a new limit that came before there was a run to tell
+    speaking: asyncio.Lock = field(default_factory=asyncio.Lock)  #: what the work says is written in its order
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     heard: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -48,7 +52,9 @@ class Runner:
         self._folders = folders
         self._parallel = parallel
         self._attempts: dict[str, _Attempt] = {}
-        self._served: Counter[str] = Counter()
+        self._served: dict[str, int] = {}  #: by owner, the number of the turn that was last theirs
+        self._turn = 0
+        self._stopping = False
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -64,6 +70,7 @@ class Runner:
 
     async def stop(self) -> None:
         """Let go of the work, which goes on without us."""
+        self._stopping = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -79,7 +86,12 @@ class Runner:
         return len(self._attempts)
 
     async def abort(self, activity_id: str, reason: str) -> bool:
-        """End the work and return when nothing of it is left; False where none is held here."""
+        """End the work and return when nothing of it is left; False where none is held here.
+
+        Raises Unavailable once the server stops: it does not see the work through any more.
+        """
+        if self._stopping:
+            raise Unavailable("the server is stopping; ask again when it is back")
         attempt = self._attempts.get(activity_id)
         if attempt is None:
             return False
@@ -92,7 +104,10 @@ class Runner:
     async def set_limit(self, activity_id: str, limit: timedelta | None) -> None:
         """Tell running work of its new limit."""
         attempt = self._attempts.get(activity_id)
-        if attempt is not None and attempt.run is not None:
+        if attempt is None:
+            return
+        attempt.moved_limit = (limit,)
+        if attempt.run is not None:
             await attempt.run.set_limit(limit)
 
     async def _dispatch(self) -> None:
@@ -102,18 +117,18 @@ class Runner:
             try:
                 for activity in await self._claim(self._parallel - self.running):
                     self._hold(activity, self._begin)
-            except Unavailable:
+            except Exception:  # whatever it is, a queue that nobody looks at any more would be worse
                 log.warning("the queue cannot be read; trying again", exc_info=True)
                 await asyncio.sleep(_RETRY)
                 self._work.set()
 
     async def _claim(self, free: int) -> list[Activity]:
-        """Move up to ``free`` activities from Queued to Executing: in turn for each owner, who runs least first."""
+        """Move up to ``free`` activities from Queued to Executing: who runs least, then who waits longest."""
         if free <= 0:
             return []
         now = self._ledger.clock()
         running = Counter(attempt.activity.owner for attempt in self._attempts.values())
-        served = dict(self._served)
+        served = self._served
 
         def transaction(records: Records) -> list[Activity]:
             waiting = {owner: list(records.next_queued(owner, free, now)) for owner in records.owners_queued()}
@@ -131,7 +146,8 @@ class Runner:
 
         claimed = await self._ledger.database.change(transaction)
         for activity in claimed:
-            self._served[activity.owner] += 1
+            self._turn += 1
+            self._served[activity.owner] = self._turn
             self._ledger.publish(activity)
         return claimed
 
@@ -143,21 +159,54 @@ class Runner:
         """Follow an attempt to its end. Whatever happens, the slot is given back and those who wait are told."""
         activity_id = attempt.activity.id
         try:
-            await follow(attempt)
-        except (FenceLost, NoSuchActivity):
-            log.info("activity %s has another holder or is gone; its report is not wanted", activity_id)
+            await self._persist(attempt, follow)
+        except FenceLost:
+            log.info("activity %s has another holder; its report is not wanted", activity_id)
+        except NoSuchActivity:
+            log.info("activity %s is gone; its work is not wanted", activity_id)
+            if attempt.run is not None:
+                await attempt.run.abort()
         finally:
-            del self._attempts[activity_id]
+            if self._attempts.get(activity_id) is attempt:  # not the next one, which may have been quick to begin
+                del self._attempts[activity_id]
             attempt.settled.set()
             self._work.set()
 
+    async def _persist(self, attempt: _Attempt, follow: _Follow) -> None:
+        """Follow an attempt; where an error of ours intervenes look for the work again, and at last give it up."""
+        for pause in _PAUSES:
+            try:
+                return await follow(attempt)
+            except (FenceLost, NoSuchActivity):
+                raise
+            except Exception:
+                log.exception("activity %s: lost sight of the work; looking for it again", attempt.activity.id)
+            await asyncio.sleep(pause)
+            follow = self._recover
+        try:
+            await follow(attempt)
+        except (FenceLost, NoSuchActivity):
+            raise
+        except Exception as error:
+            log.exception("activity %s: the work cannot be followed; giving it up", attempt.activity.id)
+            await self._give_up(attempt, f"the server cannot follow the work: {type(error).__name__}")
+
+    async def _give_up(self, attempt: _Attempt, description: str) -> None:
+        if attempt.run is not None:
+            with contextlib.suppress(Exception):
+                await attempt.run.abort()
+        await self._change(attempt, lambda old, now: given_up(old, now, "ServerError", description))
+
     async def _begin(self, attempt: _Attempt) -> None:
+        reason = attempt.abort_reason
+        if reason is not None:
+            return await self._change(attempt, lambda old, now: changes.abort(old, now, reason))
         job, listener = self._job(attempt.activity), self._listener(attempt)
         try:
             run = await self._engine.start(job, listener)
         except CannotStart as failure:
             description = str(failure)
-            await self._change(attempt, lambda old, now: could_not_start(old, now, description))
+            await self._change(attempt, lambda old, now: given_up(old, now, "CannotStart", description))
             return
         await self._follow(attempt, run)
 
@@ -175,15 +224,20 @@ class Runner:
         attempt.run = run
         if attempt.activity.engine_job != run.job_id:
             await self._change(attempt, lambda old, now: changes.give_job(old, run.job_id))
+        if attempt.moved_limit is not None:
+            await run.set_limit(attempt.moved_limit[0])
         if attempt.abort_reason is not None:
             await run.abort()
         await self._settle(attempt, await run.outcome())
 
     async def _settle(self, attempt: _Attempt, outcome: Outcome) -> None:
-        await asyncio.gather(*attempt.heard)
+        await asyncio.gather(*attempt.heard, return_exceptions=True)
         folder = self._folders.attempt(attempt.activity.id, attempt.activity.attempt)
-        settled = await asyncio.to_thread(_read, outcome, folder, attempt.activity.attempt, attempt.abort_reason)
-        await self._change(attempt, settled.apply)
+        settled = await asyncio.to_thread(_read, outcome, folder, attempt.activity.attempt)
+        # An abort counts until the very moment of the change.
+        await self._change(
+            attempt, lambda old, now: replace(settled, abort_reason=attempt.abort_reason).apply(old, now)
+        )
 
     async def _change(self, attempt: _Attempt, step: Step) -> None:
         """Write what has become of the work, however long the database takes to come back."""
@@ -214,20 +268,21 @@ class Runner:
         """What the work says of itself becomes changes, before its end does; the engine need not wait for them."""
 
         def listen(said: Progress | Warned) -> None:
-            task = self._spawn(self._heard(attempt.activity, said))
+            task = self._spawn(self._heard(attempt, attempt.activity, said))
             attempt.heard.add(task)
             task.add_done_callback(attempt.heard.discard)
 
         return listen
 
-    async def _heard(self, activity: Activity, said: Progress | Warned) -> None:
+    async def _heard(self, attempt: _Attempt, activity: Activity, said: Progress | Warned) -> None:
         def step(old: Activity, now: datetime) -> Activity:
             return (
                 changes.warn(old, now, said.message) if isinstance(said, Warned) else changes.report_progress(old, said)
             )
 
         try:
-            await self._ledger.change(activity.id, step, fence=activity.fence)
+            async with attempt.speaking:
+                await self._ledger.change(activity.id, step, fence=activity.fence)
         except (Refused, NoSuchActivity):
             log.debug("activity %s has ended; a late word of its work is not wanted", activity.id)
         except Problem:
@@ -245,8 +300,8 @@ class Runner:
             log.error("a task of the runner failed", exc_info=task.exception())
 
 
-def _read(outcome: Outcome, folder: Path, attempt: int, abort_reason: str | None) -> Settled:
+def _read(outcome: Outcome, folder: Path, attempt: int) -> Settled:
     if isinstance(outcome, Lost):
-        return Settled(outcome, abort_reason=abort_reason)
+        return Settled(outcome)
     words = last_line(folder / "stderr") if outcome.exit_code else ""
-    return Settled(outcome, read_results(outcome, folder, attempt), words, abort_reason)
+    return Settled(outcome, read_results(outcome, folder, attempt), words)

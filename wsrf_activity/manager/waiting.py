@@ -35,6 +35,7 @@ class Waiter:
 
     condition: Condition
     future: "asyncio.Future[Activity | None]"
+    latest: Activity | None = None  #: what was published while the waiter was still reading
 
 
 class Waiters:
@@ -63,6 +64,7 @@ class Waiters:
     def publish(self, activity: Activity) -> None:
         """Tell those whose condition now holds."""
         for waiter in self._waiting.get(activity.id, ()):
+            waiter.latest = activity
             if not waiter.future.done() and waiter.condition.holds(activity):
                 waiter.future.set_result(activity)
 
