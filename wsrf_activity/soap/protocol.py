@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from spyne import Application
+from spyne.error import ResourceNotFoundError
 from spyne.protocol import ProtocolBase
 
 from wsrf_activity.model import ns
@@ -38,10 +39,16 @@ class ActivitySoap(ProtocolBase):
         ctx.in_body_doc = ctx.in_document
         ctx.method_request_string = ctx.in_body_doc.tag
 
-    def get_call_handles(self, ctx: Any) -> list[Any]:
-        """Return the method of the body's element, whatever its namespace."""
+    def generate_method_contexts(self, ctx: Any) -> list[Any]:
+        """Find the method of the body's element, whatever its namespace.
+
+        Spyne's own copies the context for each method that a message may call; here one message is one call.
+        """
         descriptor = self._methods.get(ctx.method_request_string)
-        return [] if descriptor is None else [descriptor]
+        if descriptor is None:
+            raise ResourceNotFoundError(ctx.method_request_string)
+        ctx.descriptor = descriptor
+        return [ctx]
 
     def deserialize(self, ctx: Any, message: object) -> None:
         """A method takes the element itself."""

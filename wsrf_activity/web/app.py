@@ -80,14 +80,15 @@ class _Routes:
 def application(faces: Faces) -> ASGIApp:
     """Return the whole as one ASGI application."""
     to = _Routes(faces)
+    # The first match answers, so what is called most comes first.
     routes = [
-        Route("/health", to.health),
-        Route("/input", to.upload, methods=["PUT"]),
-        Route("/activity", to.get, methods=["GET"]),
+        Route("/activity/{id}", to.post, methods=["POST"]),
         Route("/activity", to.post, methods=["POST"]),
         Route("/activity/{id}", to.get, methods=["GET"]),
-        Route("/activity/{id}", to.post, methods=["POST"]),
+        Route("/activity", to.get, methods=["GET"]),
         Route("/activity/{id}/result/{name}", to.result, methods=["GET"]),
+        Route("/input", to.upload, methods=["PUT"]),
+        Route("/health", to.health),
     ]
     handlers = {errors.Problem: _plain_problem, ClientDisconnect: _gone}
     return _HostChecked(Starlette(routes=routes, exception_handlers=handlers), faces.gate)
