@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
 _ID = r"([A-Za-z0-9_-]{1,64})"
+_ID_ALONE = re.compile(_ID)
 _ACTIVITY = re.compile(rf"/activity/{_ID}/?$")
 _RESULT = re.compile(rf"/activity/{_ID}/result/([^/]+)$")
 _INPUT = re.compile(rf"/input/{_ID}$")
@@ -40,16 +41,28 @@ class Addresses:
 
     def read_upload(self, uri: str) -> str | None:
         """Return the id of an input that was sent ahead, whatever host its address names."""
-        match = _INPUT.search(urlsplit(uri).path)
+        match = _INPUT.search(_path(uri))
         return match.group(1) if match else None
 
     def read_result(self, uri: str) -> tuple[str, str] | None:
         """Return the activity and the name of a result's address."""
-        match = _RESULT.search(urlsplit(uri).path)
+        match = _RESULT.search(_path(uri))
         return (match.group(1), unquote(match.group(2))) if match else None
 
 
 def read_activity(uri: str) -> str | None:
     """Return the id in an activity's address, whatever host and prefix a proxy has given it."""
-    match = _ACTIVITY.search(urlsplit(uri).path)
+    match = _ACTIVITY.search(_path(uri))
     return match.group(1) if match else None
+
+
+def is_id(text: str) -> bool:
+    """Whether an id can be one of ours. What is none need not, and in some characters cannot, be looked up."""
+    return _ID_ALONE.fullmatch(text) is not None
+
+
+def _path(uri: str) -> str:
+    try:
+        return urlsplit(uri).path
+    except ValueError:
+        return ""  # a URI that is none has no path either

@@ -24,6 +24,7 @@ from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.reaper import Reaper
+from wsrf_activity.server.connections import BoundedProtocol
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.tables import SettingsError
 from wsrf_activity.soap.transport import SoapServer
@@ -100,7 +101,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,  # type: ignore[arg-type]  # an ASGI application; uvicorn's own type is narrower
-                http="httptools",
+                http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -2,18 +2,19 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
 from wsrf_activity.model import ns
-from wsrf_activity.model.addresses import Addresses, read_activity
+from wsrf_activity.model.addresses import Addresses, is_id, read_activity
 from wsrf_activity.model.errors import NoSuchActivity
 from wsrf_activity.soap.faults import SoapProblem, addressing
 
 REFERENCE = f"{{{ns.REF}}}Activity"
 _NAMESPACES = (ns.WSA, ns.WSA04)
 _SINGLE = ("To", "From", "ReplyTo", "FaultTo", "Action", "MessageID")
+_UNDERSTOOD = frozenset(f"{{{namespace}}}{name}" for namespace in _NAMESPACES for name in (*_SINGLE, "RelatesTo"))
 _ANONYMOUS = {ns.WSA: ns.WSA_ANONYMOUS, ns.WSA04: ns.WSA04_ANONYMOUS}
 SERVICE, PORT = "ActivityService", "ActivitySoap11"
 
@@ -28,17 +29,20 @@ class Headers:
     message_id: str | None = None
     reply_to: str | None = None  #: the address in it
     fault_to: str | None = None
-    reference: str | None = None  #: the activity that a reference parameter names
-    blocks: dict[str, etree._Element] = field(default_factory=dict)
+    references: frozenset[str] = frozenset()  #: the activities that reference parameters name
+    problem: SoapProblem | None = None  #: what is wrong with them
 
     def activity_id(self, in_url: str | None) -> str | None:
         """Return which activity is meant: one place suffices, all that name one must agree.
 
         Raises NoSuchActivity where they do not.
         """
-        named = {name for name in (in_url, self.reference, read_activity(self.to) if self.to else None) if name}
+        places = (in_url, read_activity(self.to) if self.to else None, *self.references)
+        named = {place for place in places if place is not None}
         if len(named) > 1:
             raise NoSuchActivity("the address and the reference parameter name different activities; send one of them")
+        if not all(map(is_id, named)):
+            raise NoSuchActivity
         return next(iter(named), None)
 
     def answered(self, fault: bool) -> bool:
@@ -47,31 +51,40 @@ class Headers:
         return address != ns.WSA_NONE
 
 
+def understood(block: etree._Element) -> bool:
+    """Whether a header block is one that is read here."""
+    return block.tag in _UNDERSTOOD or block.tag == REFERENCE
+
+
 def read(blocks: Iterable[etree._Element]) -> Headers:
     """Read the header blocks that are addressing's, and our reference parameter.
 
-    Raises SoapProblem as WS-Addressing 1.0, SOAP Binding, section 6.4 says.
+    What is wrong with them is kept, not raised: the fault is to be addressed by what is right.
     """
     found: dict[str, etree._Element] = {}
     version: str | None = None
-    reference: str | None = None
+    references: set[str] = set()
+    problem: SoapProblem | None = None
     for block in blocks:
         name = etree.QName(block)
         if block.tag == REFERENCE:
-            reference = _reference(block, reference)
+            references.add(_text(block) or "")
         elif name.namespace in _NAMESPACES:
             version = version or name.namespace
             if name.namespace != version:
-                raise addressing("headers of two versions of WS-Addressing", version, "InvalidAddressingHeader")
-            if name.localname in found and name.localname in _SINGLE:
-                raise _invalid(version, f"more than one wsa:{name.localname} header", "InvalidCardinality")
-            found[name.localname] = block
+                problem = addressing("headers of two versions of WS-Addressing", version, _invalid_header(version))
+            elif name.localname in found and name.localname in _SINGLE:
+                problem = _invalid(version, f"more than one wsa:{name.localname} header", "InvalidCardinality")
+            else:
+                found[name.localname] = block
     if version is None:
-        return Headers(reference=reference)
-    return _headers(version, found, reference)
+        return Headers(references=frozenset(references))
+    return _headers(version, found, frozenset(references), problem)
 
 
-def _headers(version: str, found: dict[str, etree._Element], reference: str | None) -> Headers:
+def _headers(
+    version: str, found: dict[str, etree._Element], references: frozenset[str], problem: SoapProblem | None
+) -> Headers:
     headers = Headers(
         version=version,
         to=_text(found.get("To")),
@@ -79,20 +92,23 @@ def _headers(version: str, found: dict[str, etree._Element], reference: str | No
         message_id=_text(found.get("MessageID")),
         reply_to=_address(found.get("ReplyTo"), version),
         fault_to=_address(found.get("FaultTo"), version),
-        reference=reference,
-        blocks=found,
+        references=references,
     )
+    return replace(headers, problem=problem or _problem(headers, version))
+
+
+def _problem(headers: Headers, version: str) -> SoapProblem | None:
+    """Return what WS-Addressing 1.0, SOAP Binding, section 6.4 has against the headers."""
     if not headers.action:
         name = "MessageAddressingHeaderRequired" if version == ns.WSA else "MessageInformationHeaderRequired"
-        raise addressing("a message with addressing headers must have wsa:Action", version, name)
+        return addressing("a message with addressing headers must have wsa:Action", version, name)
     for address in (headers.reply_to, headers.fault_to):
+        if address == "":
+            return _invalid(version, "an endpoint to reply to has no wsa:Address", "MissingAddressInEPR")
         if address not in (None, _ANONYMOUS[version], ns.WSA_NONE):
-            raise _invalid(
-                version,
-                "replies are sent on the connection of the request: use the anonymous address",
-                "OnlyAnonymousAddressSupported",
-            )
-    return headers
+            reason = "replies are sent on the connection of the request: use the anonymous address"
+            return _invalid(version, reason, "OnlyAnonymousAddressSupported")
+    return None
 
 
 def check_action(headers: Headers, soap_action: str | None, expected: str | None) -> None:
@@ -158,28 +174,20 @@ def _same_action(one: str, other: str) -> bool:
     return one.strip() == other.strip()
 
 
-def _reference(block: etree._Element, earlier: str | None) -> str:
-    text = _text(block) or ""
-    if earlier is not None and earlier != text:
-        raise NoSuchActivity("two reference parameters name different activities; send one of them")
-    return text
-
-
 def _address(block: etree._Element | None, version: str) -> str | None:
-    if block is None:
-        return None
-    address = _text(block.find(f"{{{version}}}Address"))
-    if not address:
-        raise _invalid(version, f"{etree.QName(block).localname} has no wsa:Address", "MissingAddressInEPR")
-    return address
+    return None if block is None else _text(block.find(f"{{{version}}}Address")) or ""
 
 
 def _text(element: etree._Element | None) -> str | None:
     """White space around URIs is collapsed, as xs:anyURI has it."""
-    return None if element is None else "".join((element.text or "").split())
+    return None if element is None else " ".join((element.text or "").split())
 
 
 def _invalid(version: str, reason: str, subcode: str) -> SoapProblem:
     if version == ns.WSA:
-        return addressing(reason, version, "InvalidAddressingHeader", subcode)
-    return addressing(reason, version, "InvalidMessageInformationHeader")
+        return addressing(reason, version, _invalid_header(version), subcode)
+    return addressing(reason, version, _invalid_header(version))
+
+
+def _invalid_header(version: str) -> str:
+    return "InvalidAddressingHeader" if version == ns.WSA else "InvalidMessageInformationHeader"

@@ -7,7 +7,7 @@ from datetime import datetime
 from lxml import etree
 
 from wsrf_activity.model import ns
-from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, sender
+from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, sayable, sender
 
 MAX_HEADERS = 100  #: header blocks that one message may have
 
@@ -56,6 +56,8 @@ def read(root: etree._Element, now: datetime) -> Envelope:
     if version is None:
         raise _version_mismatch()
     header, body = _parts(root, version, now)
+    if _has_text(root) or _has_text(header) or _has_text(body):
+        raise sender("an Envelope, its Header and its Body have elements in them, and no text", now, "NotSoap")
     children = [] if body is None else list(body)
     if len(children) != 1:
         raise sender(f"Body must have one child element, not {len(children)}", now, "InvalidBody")
@@ -64,6 +66,12 @@ def read(root: etree._Element, now: datetime) -> Envelope:
         raise sender(f"a message may have at most {MAX_HEADERS} header blocks", now, "TooLarge")
     ours = tuple(block for block in blocks if (block.get(version.role_attribute) or "").strip() in version.ultimate)
     return Envelope(version, ours, children[0])
+
+
+def version_of(root: etree._Element) -> Version | None:
+    """Return the version of SOAP that a message is in, None where it is in none that is spoken here."""
+    name = etree.QName(root)
+    return VERSIONS.get(name.namespace or "") if name.localname == "Envelope" else None
 
 
 def must_understand(block: etree._Element, version: Version) -> bool:
@@ -77,8 +85,9 @@ def not_understood(block: etree._Element, version: Version) -> SoapProblem:
     name = etree.QName(block)
     headers: tuple[etree._Element, ...] = ()
     if version.is_12:
-        notice = etree.Element(f"{{{ns.S12}}}NotUnderstood", nsmap={"soap": ns.S12, "q": name.namespace or ""})
-        notice.set("qname", f"q:{name.localname}")
+        namespaces = {"soap": ns.S12, "q": name.namespace} if name.namespace else {"soap": ns.S12}
+        notice = etree.Element(f"{{{ns.S12}}}NotUnderstood", nsmap=namespaces)
+        notice.set("qname", f"q:{name.localname}" if name.namespace else name.localname)
         headers = (notice,)
     reason = f"header block {name.text} must be understood, and is not"
     return SoapProblem(Fault(code="MustUnderstand", reason=reason, action=ns.SOAP_FAULT_ACTION, headers=headers))
@@ -107,6 +116,7 @@ def http_status(version: Version, fault: Fault) -> int:
 def _parts(
     root: etree._Element, version: Version, now: datetime
 ) -> tuple[etree._Element | None, etree._Element | None]:
+    """SOAP 1.1 lets other elements follow the Body; nobody sends any but who hides a second Body there."""
     header: etree._Element | None = None
     body: etree._Element | None = None
     for child in root:
@@ -114,9 +124,17 @@ def _parts(
             header = child
         elif child.tag == f"{{{version.namespace}}}Body" and body is None:
             body = child
-        elif version.is_12 or body is None:
+        else:
             raise sender(f"an Envelope has one Header at most, then one Body; found {child.tag}", now, "NotSoap")
     return header, body
+
+
+def _has_text(element: etree._Element | None) -> bool:
+    """Whether there is text where only elements belong."""
+    if element is None:
+        return False
+    texts = (element.text, *(child.tail for child in element))
+    return any(text and not text.isspace() for text in texts)
 
 
 def _version_mismatch() -> SoapProblem:
@@ -142,7 +160,7 @@ def _fault11(fault: Fault) -> etree._Element:
         code.text = f"wsa:{name.localname}"
     else:
         code.text = f"soap:{_CODES_11.get(fault.code, fault.code)}"
-    etree.SubElement(element, "faultstring").text = fault.reason
+    etree.SubElement(element, "faultstring").text = sayable(fault.reason)
     if fault.detail:
         etree.SubElement(element, "detail").extend(fault.detail)
     return element
@@ -159,7 +177,7 @@ def _fault12(fault: Fault) -> etree._Element:
         value.text = f"wsa:{name.localname}"
     reason = etree.SubElement(etree.SubElement(element, f"{{{ns.S12}}}Reason"), f"{{{ns.S12}}}Text")
     reason.set(f"{{{ns.XML}}}lang", "en")
-    reason.text = fault.reason
+    reason.text = sayable(fault.reason)
     if fault.detail:
         etree.SubElement(element, f"{{{ns.S12}}}Detail").extend(fault.detail)
     return element

@@ -3,6 +3,7 @@
 Each derives from WS-BaseFaults 1.2; the fault's element decides its Action.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,8 +13,10 @@ from lxml import etree
 from wsrf_activity.model import errors, ns
 from wsrf_activity.model.lifetime import format_duration, stamp
 
+MAX_TEXT = 2000  #: characters of what is said in a fault: it may quote what the client sent
 ERROR_CODES = "urn:wsrf-activity:1:error"  #: the dialect of our wsrf-bf:ErrorCode
 SENDER, RECEIVER = "Sender", "Receiver"
+_UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +111,7 @@ def fault_of(problem: errors.Problem, now: datetime, originator: etree._Element 
     detail = base_fault(typed.element, problem.description, now, originator, code)
     for tag, text in typed.extras(problem):
         if text is not None:
-            etree.SubElement(detail, tag).text = text
+            etree.SubElement(detail, tag).text = sayable(text)
     in_wsn = typed.element.startswith(f"{{{ns.WSNT}}}")
     action = ns.WSN_FAULT_ACTION if in_wsn else ns.WSRF_FAULT_ACTION
     return Fault(code=typed.code, reason=problem.description, action=action, detail=(detail,))
@@ -127,8 +130,14 @@ def base_fault(
         place.extend(originator)
     if code is not None:
         etree.SubElement(fault, f"{{{ns.BF}}}ErrorCode", dialect=ERROR_CODES).text = code
-    etree.SubElement(fault, f"{{{ns.BF}}}Description").text = description
+    etree.SubElement(fault, f"{{{ns.BF}}}Description").text = sayable(description)
     return fault
+
+
+def sayable(text: str) -> str:
+    """Return a text as XML can carry it, and no longer than anybody would read."""
+    cut = text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."
+    return _UNSAYABLE.sub("\N{REPLACEMENT CHARACTER}", cut)
 
 
 def sender(reason: str, now: datetime, code: str) -> SoapProblem:

@@ -1,17 +1,21 @@
-"""Bytes to XML and back: safe against hostile documents, bounded in size and number of marks, in the charsets that SOAP names."""
+"""Bytes to XML and back: safe against hostile documents, bounded in marks and depth, in the charsets of SOAP."""
 
 import codecs
 import re
+from itertools import islice
 
 from lxml import etree
 
 from wsrf_activity.model.errors import Refused, TooLarge
 
-MAX_MARKS = 100_000  #: tags, and attributes, that one message may have
+MAX_MARKS = 100_000  #: elements that one message may have
+MAX_ATTRIBUTES = 20_000  #: and attributes, declarations of namespaces among them
 MAX_DEPTH = 100  #: of nested elements
 
-#: What may stand before the root element; a document type declaration is the one that must not.
-_PROLOGUE = re.compile(rb"(?:\s|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+#: What may stand before the root element. Nothing is given back once it is matched, else white space alone costs
+#: a hundred times its size.
+_PROLOGUE = re.compile(rb"(?:[ \t\r\n]++|<\?.*?\?>|<!--.*?-->)*+", re.DOTALL)
+_ATTRIBUTE = re.compile(rb"=[ \t\r\n]*+[\"']")
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _CHARSETS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso8859-1", "ascii"}
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
@@ -21,19 +25,44 @@ class NotXml(Refused):
     """The bytes are not XML, or XML of a kind that SOAP forbids."""
 
 
-def parse(data: bytes, charset: str | None = None) -> etree._Element:
+class Vocabulary:
+    """The names that the parser has learnt in one thread.
+
+    libxml2 keeps each name that it ever read for as long as the thread lives, so that one message after another with
+    names never seen before would fill the memory. Once ``full``, messages belong into threads that end.
+    """
+
+    def __init__(self, most: int = 4 << 20) -> None:
+        """Begin with no names; ``most`` bytes of them are affordable."""
+        self._names: set[str] = set()
+        self._left = most
+
+    @property
+    def full(self) -> bool:
+        """Whether no more may be learnt."""
+        return self._left <= 0
+
+    def learn(self, names: set[str]) -> None:
+        """Count names that have been read."""
+        new = names - self._names
+        self._left -= sum(map(len, new))
+        if not self.full:
+            self._names |= new
+
+    def waste(self, size: int) -> None:
+        """Count a message that broke off somewhere, whatever names it had."""
+        self._left -= size
+
+
+def parse(data: bytes, charset: str | None = None, vocabulary: Vocabulary | None = None) -> etree._Element:
     """Return the root element of a message.
 
-    ``charset`` is the one of the content type, which overrides what the document declares. Raises NotXml, TooLarge.
+    ``charset`` is the one of the content type, which overrides what the document declares. ``vocabulary`` is that of
+    a thread that goes on. Raises NotXml, TooLarge.
     """
-    encoding = _encoding(data, charset)
-    if encoding not in ("utf-8", "ascii"):
-        data = _to_utf8(data, encoding)
-    body = data.removeprefix(codecs.BOM_UTF8)
-    if body.startswith(b"<!DOCTYPE", _end_of_prologue(body)):
-        raise NotXml("a message must not have a document type declaration (SOAP 1.2 Part 1, section 5)")
-    if body.count(b"<") > 2 * MAX_MARKS or body.count(b'="') + body.count(b"='") > MAX_MARKS:
-        raise TooLarge(f"a message may have at most {MAX_MARKS} elements and as many attributes")
+    body = _as_utf8(data, charset)
+    _check_marks(body)
+    _check_beginning(body)
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -47,14 +76,35 @@ def parse(data: bytes, charset: str | None = None) -> etree._Element:
     try:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise NotXml(f"not well-formed XML: {error}") from None
-    _check_depth(root)
+        if vocabulary is not None:
+            vocabulary.waste(len(body))
+        if "depth" in str(error):
+            raise _too_deep() from None
+        what = error.msg if isinstance(error, etree.XMLSyntaxError) else error
+        raise NotXml(f"not well-formed XML: {what}") from None
+    names = _walk(root)
+    if vocabulary is not None:
+        vocabulary.learn(names)
     return root
 
 
 def write(element: etree._Element) -> bytes:
     """Return a message in UTF-8 with its declaration."""
     return etree.tostring(element, encoding="utf-8", xml_declaration=True)
+
+
+def _as_utf8(data: bytes, charset: str | None) -> bytes:
+    """Only what is certain to be UTF-8 reaches the parser, which else would guess for itself."""
+    encoding = _encoding(data, charset)
+    if encoding == "utf-16" and data[:1] == b"<":
+        encoding = "utf-16-le"
+    elif encoding == "utf-16" and data[:1] == b"\0":
+        encoding = "utf-16-be"
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise NotXml(f"not {encoding}: {error.reason}") from None
+    return text.removeprefix("\ufeff").encode()
 
 
 def _encoding(data: bytes, charset: str | None) -> str:
@@ -64,36 +114,53 @@ def _encoding(data: bytes, charset: str | None) -> str:
     name = name or (declared.group(1).decode("ascii") if declared else "utf-8")
     try:
         known = codecs.lookup(name.strip().strip("\"'")).name
-    except LookupError:
+    except (LookupError, ValueError):
         known = ""
     if known not in _CHARSETS:
-        raise NotXml(f"charset {name!r} is not accepted; accepted: UTF-8, UTF-16, ISO-8859-1, US-ASCII")
+        raise NotXml(f"charset {name[:40]!r} is not accepted; accepted: UTF-8, UTF-16, ISO-8859-1, US-ASCII")
     return known
 
 
-def _to_utf8(data: bytes, encoding: str) -> bytes:
-    if encoding == "utf-16" and data[:1] == b"<":
-        encoding = "utf-16-le"
-    elif encoding == "utf-16" and data[:1] == b"\0":
-        encoding = "utf-16-be"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise NotXml(f"not {encoding}: {error.reason}") from None
-    return text.removeprefix("\ufeff").encode("utf-8", "replace")
+def _check_marks(body: bytes) -> None:
+    """Look before the parser makes a hundred bytes of each."""
+    if body.count(b"<") > 2 * MAX_MARKS:
+        raise TooLarge(f"a message may have at most {MAX_MARKS} elements")
+    if next(islice(_ATTRIBUTE.finditer(body), MAX_ATTRIBUTES, None), None) is not None:
+        raise TooLarge(f"a message may have at most {MAX_ATTRIBUTES} attributes")
 
 
-def _end_of_prologue(body: bytes) -> int:
+def _check_beginning(body: bytes) -> None:
+    """A document type declaration can stand before the root element only, so that is where to look for one."""
     match = _PROLOGUE.match(body)
-    return match.end() if match else 0
+    start = body[match.end() if match else 0 :][:9].upper()
+    if start == b"<!DOCTYPE":
+        raise NotXml("a message must not have a document type declaration (SOAP 1.2 Part 1, section 5)")
+    if not body:
+        raise NotXml("the message is empty")
+    if start[:1] != b"<" or start[:2] == b"<!":
+        raise NotXml("the message is not XML: it begins with something else than an element")
 
 
-def _check_depth(root: etree._Element) -> None:
+def _walk(root: etree._Element) -> set[str]:
+    """Return the names that a message uses; raises TooLarge where it is too deep."""
+    names: set[str] = set()
     depth = 0
-    for event, _ in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        if depth > MAX_DEPTH:
-            raise TooLarge(f"a message may be nested at most {MAX_DEPTH} deep")
+    for event, found in etree.iterwalk(root, events=("start", "end", "start-ns")):
+        if event == "start":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise _too_deep()
+            names.add(found.tag)
+            names.update(found.keys())
+        elif event == "end":
+            depth -= 1
+        else:
+            names.update(found)
+    return names
+
+
+def _too_deep() -> TooLarge:
+    return TooLarge(f"a message may be nested at most {MAX_DEPTH} deep")
 
 
 def names_in_scope(element: etree._Element) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""QueryResourceProperties: XPath 1.0 over the property document, with the request's prefixes, its cost bounded beforehand.
+"""QueryResourceProperties: XPath 1.0 over the property document, with the request's prefixes and at a bounded cost.
 
 libxml2 cannot be interrupted in the middle of an expression, so one that could take long is refused unevaluated.
 """

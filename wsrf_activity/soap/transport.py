@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any
+from typing import TypeVar
 
 from lxml import etree
 from spyne import MethodContext
@@ -26,9 +28,13 @@ from wsrf_activity.soap.properties import View
 from wsrf_activity.soap.protocol import application
 
 log = logging.getLogger(__name__)
-_IN_A_THREAD = 1 << 18  #: bytes from which a message is parsed and checked away from the event loop
+_APART = 1 << 16  #: bytes from which a message is parsed and checked away from the event loop
+_APART_AT_A_TIME = 4  #: messages; each may take a hundred times its size
 _CONTRACT = "activity.wsdl"
-_UNDERSTOOD = frozenset({ns.WSA, ns.WSA04})
+_WAIT = f"{{{ns.ACT}}}Wait"
+_PARAMETER = re.compile(r';\s*([^\s=;]+)\s*=\s*(?:"([^"]*)"|([^\s";]*))')
+
+T = TypeVar("T")
 
 
 class SoapServer(ServerBase):
@@ -42,6 +48,8 @@ class SoapServer(ServerBase):
         self._manager = manager
         self._addresses = addresses
         self._max = max_envelope
+        self._vocabulary = markup.Vocabulary()
+        self._apart_at_a_time = asyncio.Semaphore(_APART_AT_A_TIME)
 
     async def answer(self, request: Request, caller: Principal, activity_id: str | None) -> Response:
         """Answer one POST. Whatever it holds, the answer is SOAP, and no trace of the inside is in it."""
@@ -91,27 +99,54 @@ class SoapServer(ServerBase):
         self, request: Request, caller: Principal, activity_id: str | None, exchange: "_Exchange"
     ) -> etree._Element:
         data = await self._body(request)
-        charset = _parameter(request.headers.get("content-type", ""), "charset")
-        message = await self._off_loop(len(data), lambda: self._read(data, charset))
-        exchange.version = message.version
-        headers = exchange.headers = addressing.read(message.headers)
-        exchange.activity_id = headers.activity_id(activity_id)
-        self._check(message, headers, _soap_action(request))
-        await self._off_loop(len(data), lambda: self._validate(message.body))
+        message = await self._understood(data, request, exchange)
+        exchange.activity_id = exchange.headers.activity_id(activity_id)
         call = Call(self._manager, caller, self._addresses, exchange.activity_id)
-        reply = await self._dispatch(message.body, call)
+        work = self._dispatch(message.body, call)
+        reply = await (_unless_gone(request, work) if message.body.tag == _WAIT else work)
         action = contract.operations()[message.body.tag].output_action or ""
-        return envelope.message(message.version, addressing.reply_headers(headers, action), reply)
+        return envelope.message(message.version, addressing.reply_headers(exchange.headers, action), reply)
 
     async def _body(self, request: Request) -> bytes:
         """Read the request's body, never more of it than is allowed."""
+        if int(request.headers.get("content-length", 0)) > self._max:
+            raise self._too_large()
         received = bytearray()
         async for chunk in request.stream():
             received += chunk
             if len(received) > self._max:
-                raise TooLarge(f"a message may have at most {self._max} bytes; send a large input by PUT")
+                raise self._too_large()
+        return bytes(received)
+
+    def _too_large(self) -> TooLarge:
+        inputs = self._addresses.input
+        return TooLarge(f"a message may have at most {self._max} bytes; send a large input by PUT to {inputs}")
+
+    async def _understood(self, data: bytes, request: Request, exchange: "_Exchange") -> Envelope:
+        """Return a message that has been found good in every respect but what it asks for."""
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
-        return bytes(received) if encoding == "identity" else self._unzip(bytes(received), encoding)
+        charset = _parameter(request.headers.get("content-type", ""), "charset")
+        apart = len(data) > _APART or encoding != "identity" or self._vocabulary.full
+        vocabulary = None if apart else self._vocabulary
+        message = await self._run(apart, lambda: self._read(data, encoding, charset, vocabulary, exchange))
+        self._check(message, exchange.headers, _soap_action(request))
+        await self._run(apart, lambda: self._validate(message.body))
+        return message
+
+    def _read(
+        self,
+        data: bytes,
+        encoding: str,
+        charset: str | None,
+        vocabulary: markup.Vocabulary | None,
+        exchange: "_Exchange",
+    ) -> Envelope:
+        plain = data if encoding == "identity" else self._unzip(data, encoding)
+        root = markup.parse(plain, charset, vocabulary)
+        exchange.version = envelope.version_of(root) or exchange.version
+        message = envelope.read(root, self._now)
+        exchange.headers = addressing.read(message.headers)
+        return message
 
     def _unzip(self, data: bytes, encoding: str) -> bytes:
         if encoding not in ("gzip", "x-gzip"):
@@ -122,18 +157,18 @@ class SoapServer(ServerBase):
         except zlib.error as error:
             raise faults.sender(f"not gzip: {error}", self._now, "Encoding") from None
         if len(plain) > self._max:
-            raise TooLarge(f"a message may have at most {self._max} bytes; send a large input by PUT")
+            raise self._too_large()
+        if not inflate.eof or inflate.unused_data:
+            raise faults.sender("not gzip: it breaks off, or something follows it", self._now, "Encoding")
         return plain
-
-    def _read(self, data: bytes, charset: str | None) -> Envelope:
-        return envelope.read(markup.parse(data, charset), self._now)
 
     def _check(self, message: Envelope, headers: addressing.Headers, soap_action: str | None) -> None:
         """Refuse what must be understood and is not, and an Action that is not the body's."""
         for block in message.headers:
-            known = etree.QName(block).namespace in _UNDERSTOOD or block.tag == addressing.REFERENCE
-            if not known and envelope.must_understand(block, message.version):
+            if not addressing.understood(block) and envelope.must_understand(block, message.version):
                 raise envelope.not_understood(block, message.version)
+        if headers.problem is not None:
+            raise headers.problem
         operation = contract.operations().get(message.body.tag)
         addressing.check_action(headers, soap_action, operation.input_action if operation else None)
         if operation is None:
@@ -173,9 +208,19 @@ class SoapServer(ServerBase):
         originator = addressing.endpoint_reference(self._addresses, exchange.activity_id, tag=tag)
         return faults.fault_of(problem, self._now, originator)
 
-    async def _off_loop(self, size: int, work: Callable[[], Any]) -> Any:
-        """Do what takes long for a large message in a thread; libxml2 lets others run meanwhile."""
-        return await asyncio.to_thread(work) if size > _IN_A_THREAD else work()
+    async def _run(self, apart: bool, work: Callable[[], T]) -> T:
+        """Do what takes long for a large message in a thread; libxml2 lets others run meanwhile.
+
+        Each has a thread of its own, with which the names that the message has taught the parser are forgotten.
+        """
+        if not apart:
+            return work()
+        async with self._apart_at_a_time:
+            pool = ThreadPoolExecutor(1, "message")
+            try:
+                return await asyncio.get_running_loop().run_in_executor(pool, work)
+            finally:
+                pool.shutdown(wait=False)
 
     @property
     def _now(self) -> datetime:
@@ -201,7 +246,8 @@ def _description(document: bytes) -> Response:
 
 def _version_of(request: Request) -> Version:
     """The version that a message is taken for until its envelope says."""
-    return SOAP12 if request.headers.get("content-type", "").startswith(SOAP12.media_type) else SOAP11
+    content_type = request.headers.get("content-type", "").lower()
+    return SOAP12 if content_type.startswith(SOAP12.media_type) else SOAP11
 
 
 def _soap_action(request: Request) -> str | None:
@@ -211,11 +257,24 @@ def _soap_action(request: Request) -> str | None:
 
 
 def _parameter(content_type: str, name: str) -> str | None:
-    for part in content_type.split(";")[1:]:
-        key, _, value = part.partition("=")
-        if key.strip().lower() == name:
-            return value.strip().strip('"') or None
+    for match in _PARAMETER.finditer(content_type):
+        if match.group(1).lower() == name:
+            return match.group(2) or match.group(3) or None
     return None
+
+
+async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
+    """Wait for something, but not for a client that has hung up: many of those would fill the memory."""
+    waiting = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not waiting.done():
+            raise ClientDisconnect
+        return waiting.result()
+    finally:
+        waiting.cancel()
+        gone.cancel()
 
 
 def _readable(body: etree._Element) -> str:

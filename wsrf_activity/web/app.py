@@ -1,4 +1,4 @@
-"""The routes. What is SOAP is passed on; every request is checked for its host, and all but the public ones for who calls."""
+"""The routes. What is SOAP is passed on; each request is checked for its host, and most for who calls."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wsrf_activity.model import errors
+from wsrf_activity.model.addresses import is_id
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.web import pages, results
 from wsrf_activity.web.faces import Faces
@@ -32,6 +33,10 @@ class _Routes:
 
     faces: Faces
 
+    async def activity(self, request: Request) -> Response:
+        """Answer at the service's or an activity's address."""
+        return await (self.post(request) if request.method == "POST" else self.get(request))
+
     async def post(self, request: Request) -> Response:
         """Answer SOAP at the service's or an activity's address."""
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -42,7 +47,7 @@ class _Routes:
         if caller is None:
             problem = errors.NotPermitted("log in with the server's token, by HTTP Basic as the password or by Bearer")
             return self.faces.soap.refuse(request, problem, 401, {"www-authenticate": CHALLENGE})
-        return await self.faces.soap.answer(request, caller, request.path_params.get("id"))
+        return await self.faces.soap.answer(request, caller, request.path_params.get("id") or None)
 
     async def get(self, request: Request) -> Response:
         """Answer the description to everybody, pages to those who may see them."""
@@ -50,13 +55,19 @@ class _Routes:
         if described is not None:
             return described
         caller = self._caller(request)
-        if "id" in request.path_params:
+        if request.path_params.get("id"):
+            _check_id(request)
             return await pages.activity(self.faces, caller, request)
         return await pages.listing(self.faces, caller, request)
 
     async def upload(self, request: Request) -> Response:
         """Take an input ahead of its activity: 201 with the address to name as its InputReference."""
         caller = self._caller(request)
+        limit = self.faces.manager.limits.input
+        if int(request.headers.get("content-length", 0)) > limit:
+            raise errors.TooLarge(f"an input may have at most {limit} bytes")
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise HTTPException(415, "an input is kept as it comes: send it without a content encoding")
         upload = await self.faces.manager.upload(caller, request.stream())
         address = self.faces.addresses.upload(upload.id)
         headers = {"location": address, "etag": f'"{upload.sha256}"'}
@@ -64,7 +75,9 @@ class _Routes:
 
     async def result(self, request: Request) -> Response:
         """Answer the bytes of a result."""
-        return await results.serve(self.faces.manager, self._caller(request), request)
+        caller = self._caller(request)
+        _check_id(request)
+        return await results.serve(self.faces.manager, caller, request)
 
     async def health(self, request: Request) -> Response:
         """Say that requests are answered, to everybody."""
@@ -82,16 +95,20 @@ def application(faces: Faces) -> ASGIApp:
     to = _Routes(faces)
     # The first match answers, so what is called most comes first.
     routes = [
-        Route("/activity/{id}", to.post, methods=["POST"]),
-        Route("/activity", to.post, methods=["POST"]),
-        Route("/activity/{id}", to.get, methods=["GET"]),
-        Route("/activity", to.get, methods=["GET"]),
+        Route("/activity/{id}", to.activity, methods=["GET", "POST"]),
+        Route("/activity", to.activity, methods=["GET", "POST"]),
         Route("/activity/{id}/result/{name}", to.result, methods=["GET"]),
+        Route("/activity/{id:path}", to.activity, methods=["GET", "POST"]),  # no id of ours: SOAP has a fault for it
         Route("/input", to.upload, methods=["PUT"]),
         Route("/health", to.health),
     ]
     handlers = {errors.Problem: _plain_problem, ClientDisconnect: _gone}
     return _HostChecked(Starlette(routes=routes, exception_handlers=handlers), faces.gate)
+
+
+def _check_id(request: Request) -> None:
+    if not is_id(request.path_params["id"]):
+        raise errors.NoSuchActivity
 
 
 async def _plain_problem(request: Request, problem: Exception) -> Response:

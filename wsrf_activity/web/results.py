@@ -72,7 +72,7 @@ def _followed(manager: Manager, caller: Principal, request: Request, content: Co
 
 
 async def _growing(manager: Manager, caller: Principal, content: Content, position: int) -> AsyncIterator[bytes]:
-    """Yield what is written to a file from a position on, until the activity ends, is run again, or the server stops."""
+    """Yield what is written to a file from a position on, until the activity ends or runs anew, or the server stops."""
     ended = False
     while True:
         while data := await asyncio.to_thread(_read, content.path, position):

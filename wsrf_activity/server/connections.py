@@ -1,0 +1,77 @@
+"""What uvicorn leaves open: how long a client may take to say what it wants, and how much of a head that may be."""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+SILENCE = 60.0  #: seconds for which a client may leave a request unfinished without another byte of it
+MAX_HEAD = 1 << 16  #: bytes of a request's line and headers
+
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
+    b"content-type: text/plain\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. Clients that begin and never finish, by design or because their network went, are let go.
+
+    A client whose request is complete may be kept waiting for as long as the answer takes.
+    """
+
+    silence = SILENCE
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to count."""
+        super().connection_made(cast("asyncio.Transport", transport))
+        self._head = 0
+        self._whole = False
+        self._heard = self.loop.time()
+        self._watch: asyncio.TimerHandle = self.loop.call_later(self.silence, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop counting."""
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before the body, and refuse what is too much of it."""
+        self._heard = self.loop.time()
+        self._head += len(data)
+        super().data_received(data)
+        if self._head > MAX_HEAD and not self.transport.is_closing():
+            if self._nothing_owed():
+                self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """It is the client's turn again."""
+        super().on_message_begin()
+        self._whole = False
+
+    def on_body(self, body: bytes) -> None:
+        """Leave the body to those who know how much of it they want."""
+        self._head = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """It is our turn now."""
+        self._head = 0
+        self._whole = True
+        super().on_message_complete()
+
+    def _look(self) -> None:
+        """Hang up where the client has been silent for too long; look again when it may have been."""
+        quiet = self.loop.time() - self._heard
+        if quiet >= self.silence and self._clients_turn():
+            self.transport.close()
+            return
+        self._watch = self.loop.call_later(max(self.silence - quiet, 1.0), self._look)
+
+    def _clients_turn(self) -> bool:
+        return self._nothing_owed() or not (self._whole or self.flow.read_paused)
+
+    def _nothing_owed(self) -> bool:
+        cycle: Any = self.cycle
+        return cycle is None or cycle.response_complete
