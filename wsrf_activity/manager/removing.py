@@ -39,9 +39,10 @@ class Remover:
 
     async def remove(self, activity_id: str, reason: str) -> None:
         """End the work and remove the activity; raises NoSuchActivity where another was quicker."""
-        await self.end_work(activity_id, reason)
-        if not await self._remove((activity_id,)):
-            raise NoSuchActivity
+        with self._ledger.waiters.leaving(activity_id):
+            await self.end_work(activity_id, reason)
+            if not await self._remove((activity_id,)):
+                raise NoSuchActivity
 
     async def reap(self, now: datetime) -> int:
         """Remove what has expired by ``now`` and return how many activities that were.

@@ -44,6 +44,7 @@ class Waiters:
     def __init__(self) -> None:
         """Begin with nobody waiting."""
         self._waiting: defaultdict[str, set[Waiter]] = defaultdict(set)
+        self._leaving: set[str] = set()
         self.stopping = False
 
     @contextmanager
@@ -63,10 +64,22 @@ class Waiters:
 
     def publish(self, activity: Activity) -> None:
         """Tell those whose condition now holds."""
+        if activity.id in self._leaving:
+            return
         for waiter in self._waiting.get(activity.id, ()):
             waiter.latest = activity
             if not waiter.future.done() and waiter.condition.holds(activity):
                 waiter.future.set_result(activity)
+
+    @contextmanager
+    def leaving(self, activity_id: str) -> Iterator[None]:
+        """Keep the end of the work of an activity that is destroyed to ourselves: who waits hears that it is gone."""
+        self._leaving.add(activity_id)
+        try:
+            yield
+        finally:
+            self._leaving.discard(activity_id)
+            self.gone(activity_id)
 
     def gone(self, activity_id: str) -> None:
         """Tell all who wait for an activity that it is no more."""
