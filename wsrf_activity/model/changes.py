@@ -51,10 +51,13 @@ def end(
     results: Iterable[Result] = (),
     exit_code: int | None = None,
 ) -> Activity:
-    """End the activity. Unless a client chose its termination time, that is now the end plus the time to keep."""
+    """End the activity. Unless a client chose its termination time, that is now the end plus the time to keep.
+
+    What has expired stays so: nobody sees it any more, and its end must not bring it back.
+    """
     ended = replace(_enter(activity, phase), ended=now, exit_code=exit_code, results=tuple(results))
     ended = with_errors(ended, errors)
-    if not activity.lifetime_set:
+    if not activity.lifetime_set and not activity.expired(now):
         ended = replace(ended, terminates=add(now, activity.work.keep))
     return ended
 
