@@ -77,6 +77,10 @@ class Life:
     def __init__(self, pid: int) -> None:
         self._pidfd = os.pidfd_open(pid)
 
+    def __del__(self) -> None:
+        """Keep no number of a test that is over."""
+        os.close(self._pidfd)
+
     def over(self) -> bool:
         """Say whether it has ended."""
         return bool(select.select([self._pidfd], [], [], 0)[0])
@@ -103,6 +107,10 @@ class Asked:
         kind = "text/xml" if wire.version == ns.S11 else "application/soap+xml"
         headers = {"content-type": f"{kind}; charset=utf-8", "authorization": wire.http.headers["authorization"]}
         self._connection.request("POST", at.path, sent, headers)
+
+    def __del__(self) -> None:
+        """Hang up after a test that failed before it had the answer."""
+        self._connection.close()
 
     def answered(self) -> bool:
         """Say whether an answer has come, or the connection was closed."""
