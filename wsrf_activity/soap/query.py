@@ -5,7 +5,6 @@ libxml2 cannot be interrupted in the middle of an expression, so one that could 
 
 import copy
 import math
-import re
 from collections.abc import Mapping
 
 from lxml import etree
@@ -14,14 +13,12 @@ from wsrf_activity.model import ns
 from wsrf_activity.model.errors import InvalidQuery, QueryFailed, UnknownQueryDialect
 from wsrf_activity.soap.markup import names_in_scope
 from wsrf_activity.soap.properties import element
+from wsrf_activity.soap.xpath_cost import Facts, estimate
 
 MAX_LENGTH = 2000  #: characters of an expression
-MAX_VISITS = 5_000_000  #: nodes that an expression may have to look at, in the worst case
+MAX_COST = 300_000_000  #: nanoseconds that an expression may take at the worst, as far as that can be told
 MAX_RESULTS = 10_000  #: nodes in an answer
 
-_CHILDREN = 4  #: what a path along children is taken to visit
-_TOKEN = re.compile(r"\[|\]|//|(?:descendant|ancestor|following|preceding)[a-z-]*\s*::")
-_LITERAL = re.compile(r"\"[^\"]*\"|'[^']*'")
 _STATIC = ("Undefined namespace prefix", "Unregistered function", "Undefined variable", "Invalid number of arguments")
 
 
@@ -49,40 +46,14 @@ def _compiled(text: str, prefixes: Mapping[str, str], document: etree._Element) 
         raise InvalidQuery("the query is empty")
     if len(text) > MAX_LENGTH:
         raise InvalidQuery(f"a query may have at most {MAX_LENGTH} characters")
-    nodes = 1 + sum(2 + len(node.attrib) for node in document.iter())
-    if cost(text, nodes) > MAX_VISITS:
-        raise InvalidQuery("the query could take too long: nest fewer predicates, or ask for less at a time")
     try:
-        return etree.XPath(text, namespaces=dict(prefixes), regexp=False, smart_strings=False)
+        compiled = etree.XPath(text, namespaces=dict(prefixes), regexp=False, smart_strings=False)
+        cost = estimate(text, Facts.of(document))
     except (etree.XPathError, ValueError) as error:
         raise InvalidQuery(f"not an XPath 1.0 expression: {error}") from None
-
-
-def cost(text: str, nodes: int) -> int:
-    """Return how many nodes an expression may have to visit in a document of ``nodes`` nodes, at the worst.
-
-    A predicate is evaluated for each node that it is put to. One that looks along a wide axis visits up to all nodes
-    each time, two such paths at one level may be paired with each other; any other looks at children only.
-    """
-    visits = nodes
-    for wide in _wide_paths(_LITERAL.sub("''", text)):
-        visits *= nodes ** min(wide, 2) if wide else _CHILDREN
-    return visits
-
-
-def _wide_paths(text: str) -> list[int]:
-    """Count the paths along wide axes at each depth of predicates, the expression itself left out where it has one."""
-    counts = [0]
-    depth = 0
-    for token in _TOKEN.findall(text):
-        if token == "[":
-            depth += 1
-            counts += [0] * (depth + 1 - len(counts))
-        elif token == "]":
-            depth = max(0, depth - 1)
-        else:
-            counts[depth] += 1
-    return [max(0, counts[0] - 1), *counts[1:]]
+    if cost > MAX_COST:
+        raise InvalidQuery("the query could take too long: nest fewer predicates, or ask for less at a time")
+    return compiled
 
 
 def _answer(found: object) -> list[etree._Element]:
