@@ -86,9 +86,20 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
-        cause = getattr(error, "orig", None) or error
+        first = _first(error)
+        cause = getattr(first, "orig", None) or first
         first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
         raise Unavailable(f"the database does not answer: {first_line}") from error
+
+
+def _first(error: SQLAlchemyError) -> SQLAlchemyError:
+    """Return what began it: a full disk, and not that the savepoint which it has cost cannot be rolled back to."""
+    context = error.__context__
+    while context is not None:
+        if isinstance(context, SQLAlchemyError):
+            error = context
+        context = context.__context__
+    return error
 
 
 @dataclass(slots=True)
@@ -175,22 +186,29 @@ def _commit_together(connection: Connection, batch: Sequence[_Waiting[Any]]) -> 
             for waiting in batch:
                 _run_apart(connection, waiting)
     except Exception as error:
+        # SQLAlchemy takes a transaction whose commit has failed for over; SQLite may have it open still.
+        driver: Any = connection.connection.driver_connection
+        driver.rollback()
         for waiting in batch:
             waiting.error = waiting.error or error
 
 
 def _run_apart(connection: Connection, waiting: _Waiting[Any]) -> None:
-    """Run one change of a batch. Its failure is its own unless that has cost the whole transaction: a full disk may."""
-    savepoint = connection.begin_nested()
+    """Run one change of a batch. Its failure is its own unless that has cost the whole transaction: a full disk may.
+
+    The savepoint is plain SQL: those of SQLAlchemy are compiled anew each time, for a third of the writer's time.
+    """
+    connection.exec_driver_sql("SAVEPOINT change")
     try:
         with _unavailable():
             waiting.result = waiting.transaction(Records(connection))
-        savepoint.commit()
+        connection.exec_driver_sql("RELEASE change")
     except Exception as error:
         driver: Any = connection.connection.driver_connection
         if not driver.in_transaction:
             raise
-        savepoint.rollback()
+        connection.exec_driver_sql("ROLLBACK TO change")
+        connection.exec_driver_sql("RELEASE change")
         waiting.error = error
 
 
