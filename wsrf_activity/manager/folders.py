@@ -65,9 +65,9 @@ class Folders:
         return os.listdir(self.root / _STAGING)
 
     def discard(self, activity_id: str) -> None:
-        """Take back what was staged for an activity that was not accepted."""
-        remove(self.activity(activity_id))
-        self.accepted(activity_id)
+        """Take back what was staged for an activity that was not accepted; what cannot be waits for the next start."""
+        if self.remove([self.relative(activity_id)]):
+            self.accepted(activity_id)
 
     def sweep_parts(self) -> None:
         """Remove uploads that were cut off in the middle."""
