@@ -1,0 +1,83 @@
+"""Services as the TOML file has them: every mistake is told when the file is read, not when a caller comes."""
+
+import tomllib
+
+import pytest
+
+from wsrf_activity.server.services import read_services
+from wsrf_activity.server.tables import SettingsError, Table
+
+
+def refused(toml: str) -> str:
+    with pytest.raises(SettingsError) as error:
+        read(toml)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def read(toml: str) -> object:
+    table = Table("", tomllib.loads(toml))
+    services = read_services(table.table("services"))
+    table.done()
+    return services
+
+
+@pytest.mark.parametrize(
+    ("said", "key"),
+    [
+        ("", "services.s:"),
+        ("command = ['a']\nshell = 'a'", "services.s:"),
+        ("command = 'a b'", "services.s.command"),
+        ("command = []", "services.s.command"),
+        ("command = ['a', 1]", "services.s.command"),
+        ("shell = ''", "services.s.shell"),
+        ("shell = ['a']", "services.s.shell"),
+        ("command = ['a', '{q}']", "services.s: {q}"),
+        ("shell = 'a {q}'", "services.s: {q}"),
+        ("command = ['a']\ninput = 'pipe'", "services.s.input"),
+        ("command = ['a']\nrestart = 'resume'", "services.s.restart"),
+        ("command = ['a']\nrestart = 'never'", "services.s.restart"),
+        ("command = ['a']\nretries = -1", "services.s.retries"),
+        ("command = ['a']\nkeep = 14", "services.s.keep"),
+        ("command = ['a']\nwork_limit = 'PT0S'", "services.s.work_limit"),
+        ("command = ['a']\nengine = 'slurm'", "services.s.engine"),
+        ("command = ['a']\nsynchronous = true", "services.s.synchronous"),
+        ("command = ['a']\nsynchronous = 'no'", "services.s.synchronous"),
+        ("command = ['a']\ncomand = 'b'", "services.s.comand"),
+        ("command = ['a']\nresults.stdout.path = 'x'", "services.s.results.stdout"),
+        ("command = ['a']\nresults.r.path = '/etc/passwd'", "services.s.results.r.path"),
+        ("command = ['a']\nresults.r.path = 'a/../../b'", "services.s.results.r.path"),
+        ("command = ['a']\nresults.r.path = '.'", "services.s.results.r.path"),
+        ("command = ['a']\nresults.r = 'x'", "services.s.results.r"),
+        ("command = ['a']\nresults.r.media = 'x'", "services.s.results.r"),
+        ("command = ['a']\nparameters.'a.b' = {}", "services.s.parameters.a.b"),
+        ("command = ['a']\nparameters.'1' = {}", "services.s.parameters.1"),
+        ("command = ['a']\nparameters.p = 'string'", "services.s.parameters.p"),
+        ("command = ['a']\nparameters.p.type = 'float'", "services.s.parameters.p.type"),
+        ("command = ['a']\nparameters.p.required = 'false'", "services.s.parameters.p.required"),
+        ("command = ['a']\nparameters.p.default = [1]", "services.s.parameters.p.default"),
+        ("command = ['a']\nparameters.p = { type = 'integer', default = 'x' }", "services.s.parameters.p.default"),
+        ("command = ['a']\nparameters.p = { default = 'x', choices = ['y'] }", "services.s.parameters.p.default"),
+        ("command = ['a']\nparameters.p.choices = 'fast'", "services.s.parameters.p.choices"),
+        ("command = ['a']\nparameters.p.choices = []", "services.s.parameters.p.choices"),
+        ("command = ['a']\nparameters.p.choices = [[1]]", "services.s.parameters.p.choices"),
+        ("command = ['a']\nparameters.p.pattern = '('", "services.s.parameters.p.pattern"),
+        ("command = ['a']\nparameters.p.min = '1'", "services.s.parameters.p.min"),
+        ("command = ['a']\nparameters.p.max = nan", "services.s.parameters.p.max"),
+        ("command = ['a']\nparameters.p.max = inf", "services.s.parameters.p.max"),
+        ("command = ['a']\nparameters.p = { min = 2, max = 1 }", "services.s.parameters.p"),
+        ("command = ['a']\nparameters.p.mim = 2", "services.s.parameters.p.mim"),
+        ("shell = \"grep '{p}'\"\nparameters.p = {}", "services.s.shell: write {p} outside quotes"),
+    ],
+)
+def test_what_cannot_be_is_told_by_its_key(said: str, key: str) -> None:
+    assert key in refused(f"[services.s]\n{said}")
+
+
+@pytest.mark.parametrize("name", ["command", "'a b'", "'1'", "''", "'é'", "a" * 64])
+def test_names_that_a_service_cannot_have(name: str) -> None:
+    assert "cannot have that name" in refused(f"[services.{name}]\ncommand = ['a']")
+
+
+def test_a_default_makes_a_parameter_optional_unless_it_is_said() -> None:
+    assert read("[services.s]\ncommand = ['a']\nparameters.p = { default = false, type = 'boolean' }")
