@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, tuple_, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.dialects import postgresql, sqlite
 
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.events import Event
@@ -45,10 +45,8 @@ class Records:
 
     def insert(self, activity: Activity, events: Sequence[Event]) -> bool:
         """Add an activity; False where another transaction took its request id first."""
-        try:
-            with self._connection.begin_nested():
-                self._connection.execute(insert(activities), codec.activity_row(activity))
-        except IntegrityError:
+        statement = _INSERT[self._connection.dialect.name]
+        if self._connection.execute(statement, codec.activity_row(activity)).rowcount != 1:
             return False
         self._set_groups(activity)
         self._log(events)
@@ -184,6 +182,11 @@ class Records:
             self._connection.execute(insert(event_log), [codec.event_row(event) for event in events])
 
 
+#: No error where the key is taken: on PostgreSQL that would cost the whole transaction, or a savepoint for each.
+_INSERT = {
+    dialect: insert_into(activities).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    for dialect, insert_into in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
+}
 _GET = select(activities).where(activities.c.id == bindparam("id"))
 
 
