@@ -246,4 +246,5 @@ class Wire:
             try:
                 self.destroy(activity_id)
             except Fault as fault:
-                assert fault.name == "ResourceUnknownFault", fault
+                if fault.name != "ResourceUnknownFault":
+                    raise

@@ -1,4 +1,4 @@
-"""The whole way: started, waited for, read, its results fetched byte by byte, destroyed. On both databases, both SOAPs."""
+"""The whole way: started, waited for, read, its results fetched byte by byte, destroyed."""
 
 import hashlib
 import subprocess

@@ -1,4 +1,4 @@
-"""How it speaks SOAP. Nothing of it is known above or below this room; Spyne is mended before any part of it is imported."""
+"""How it speaks SOAP. Nothing of it is known above or below; Spyne is mended before any part of it is imported."""
 
 from wsrf_activity.soap import spyne_shim
 

@@ -1,4 +1,4 @@
-"""Changes of resource properties: Set-, Insert-, Update-, Delete- and PutResourcePropertyDocument (WS-ResourceProperties 1.2).
+"""Changes of resource properties: Set-, Insert-, Update-, Delete-, Put- (WS-ResourceProperties 1.2).
 
 All or nothing: a request is applied to one version of the activity, in one transaction, or refused as a whole.
 """

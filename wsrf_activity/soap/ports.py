@@ -1,4 +1,4 @@
-"""The port type as a Spyne service: one method for each operation of ``wsdl/activity.wsdl``, none longer than it needs."""
+"""The port type as Spyne services: one method for each operation of ``wsdl/activity.wsdl``."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,7 +20,6 @@ from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, base_fault
 from wsrf_activity.soap.markup import resolve_qname
 from wsrf_activity.soap.modification import Modification
 from wsrf_activity.soap.properties import View, document, property_values
-
 
 Method = Callable[[Any, etree._Element], Awaitable[etree._Element]]
 
