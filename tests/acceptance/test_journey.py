@@ -2,11 +2,10 @@
 
 import hashlib
 import subprocess
-from collections.abc import Callable
 
 import pytest
 
-from tests.server import Fault, Server, Wire
+from tests.server import Fault, Wire
 from wsrf_activity.model import ns
 
 PIPELINE = r"printf 'b 2\na 1\nc 3\n' | sort | awk '{ print $2, $1 }'; printf '\000\377\r\n' "
@@ -31,17 +30,3 @@ def test_a_destroyed_activity_is_unknown(wire: Wire) -> None:
     with pytest.raises(Fault) as caught:
         wire.destroy(activity_id)
     assert (caught.value.name, caught.value.code) == ("ResourceUnknownFault", "Sender")
-
-
-def test_work_outlives_the_server(own_server: Callable[..., Server]) -> None:
-    """kill -9 while the work runs, and start again: it completes with all its output."""
-    server = own_server()
-    with server.client() as wire:
-        activity_id = wire.create("echo before; read line < gate; echo after", "")
-        wire.wait(activity_id, "<act:For>Executing</act:For>")
-    server.kill()
-    work = next(server.data.glob(f"activities/*/{activity_id}/1/work"))
-    subprocess.run(["sh", "-c", "mkfifo gate 2>/dev/null; true"], cwd=work, check=True)
-    server.start()
-    with server.client() as wire:
-        assert wire.property(activity_id, "Phase") in ("Executing", "Completed", "Failed")
