@@ -1,0 +1,107 @@
+"""No read that serves a caller or the queue looks at every activity, however many are stored: the databases say so."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert
+
+from tests.unit.model.strategies import NOON, activity
+from wsrf_activity.model.activity import new_id
+from wsrf_activity.model.listing import Filter
+from wsrf_activity.model.phases import Phase
+from wsrf_activity.store import Database, Records, codec, open_database
+from wsrf_activity.store.tables import activity as activities
+from wsrf_activity.store.tables import activity_group
+
+STORED = 20_000
+AFTER = (NOON + timedelta(seconds=STORED // 2), "m")
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Twenty owners with a thousand activities each, of which nearly all have ended."""
+    database = open_database(database_url)
+    await database.change(_fill)
+    if database_url.startswith("postgresql"):
+        await database.change(lambda records: records._connection.exec_driver_sql("ANALYZE").close())
+    yield database
+    await database.close()
+
+
+def _fill(records: Records) -> None:
+    phases = [Phase.QUEUED, Phase.EXECUTING, *[Phase.COMPLETED] * 198]
+    stored = [
+        activity(
+            id=new_id(),
+            owner=f"owner{number % 20}",
+            service=f"service{number % 7}",
+            run_id=f"run{number // 40}",
+            phase=phases[number // 20 % 200],
+            created=NOON + timedelta(seconds=number),
+            terminates=None if number % 50 == 0 else NOON + timedelta(days=1, seconds=number),
+            groups=(f"group{number % 11}",),
+        )
+        for number in range(STORED)
+    ]
+    records._connection.execute(insert(activities), [codec.activity_row(each) for each in stored])
+    rows = ({"owner": a.owner, "name": a.groups[0], "created": a.created, "activity_id": a.id} for a in stored)
+    records._connection.execute(insert(activity_group), list(rows))
+
+
+def _list(**said: Any) -> Callable[[Records], object]:
+    wanted = Filter(limit=100, **said)
+    return lambda records: records.list("owner3", wanted, NOON)
+
+
+READS: dict[str, Callable[[Records], object]] = {
+    "get": partial(Records.get, activity_id="x"),
+    "get_to_change": partial(Records.get_to_change, activity_id="x"),
+    "by_request": partial(Records.by_request, owner="owner3", request_id="x"),
+    "list": _list(),
+    "list_after": _list(after=AFTER),
+    "list_phase": _list(phases=(Phase.EXECUTING,)),
+    "list_phases": _list(phases=(Phase.QUEUED, Phase.EXECUTING), after=AFTER),
+    "list_service": _list(service="service3"),
+    "list_run": _list(run_id="run7"),
+    "list_group": _list(group="group5"),
+    "list_created_after": _list(created_after=NOON + timedelta(seconds=STORED // 2)),
+    "next_queued": partial(Records.next_queued, owner="owner3", count=4, now=NOON),
+    "owners_queued": Records.owners_queued,
+    "in_phase": partial(Records.in_phase, phase=Phase.EXECUTING),
+    "expired": partial(Records.expired, now=NOON + timedelta(days=1, seconds=50), limit=200),
+    "next_deadline": Records.next_deadline,
+}
+
+
+async def test_no_read_looks_at_every_activity(database: Database) -> None:
+    for name, read in READS.items():
+        plans = await database.change(partial(_plans, read=read))
+        assert plans, name
+        for plan in plans:
+            for step in plan:
+                assert "Seq Scan on activity" not in step, (name, plan)
+                assert not step.startswith("SCAN activity"), (name, plan)
+                assert "SCAN activities" not in step, (name, plan)
+
+
+def _plans(records: Records, read: Callable[[Records], object]) -> list[list[str]]:
+    """Return how the database goes about each statement that a read consists of."""
+    connection = records._connection
+    seen: list[tuple[str, Any]] = []
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        read(records)
+    finally:
+        event.remove(connection, "before_cursor_execute", note)
+    explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    return [
+        [str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]
+        for statement, parameters in seen
+    ]
