@@ -39,7 +39,7 @@ async def receive(chunks: AsyncIterator[bytes], target: Path, limit: int) -> tup
     try:
         return await _receive(chunks, target, limit)
     except OSError as error:
-        raise Unavailable(f"the input cannot be stored: {error.strerror}") from error
+        raise Unavailable(f"the input cannot be stored: {error.strerror or type(error).__name__}") from error
 
 
 async def _receive(chunks: AsyncIterator[bytes], target: Path, limit: int) -> tuple[int, str]:

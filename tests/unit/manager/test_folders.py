@@ -1,0 +1,77 @@
+"""Where files lie, and that they go whatever the work has made of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from wsrf_activity.manager.folders import Folders
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path / "data")
+
+
+def test_they_are_for_the_server_alone(folders: Folders) -> None:
+    for name in ("activities", "uploads", "staging"):
+        assert (folders.root / name).stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_an_input_is_staged_until_it_is_accepted(folders: Folders, as_file: bool) -> None:
+    source = folders.upload("u")
+    source.write_bytes(b"data")
+    folders.stage("abc", source if as_file else b"data")
+    assert folders.input("abc").read_bytes() == b"data"
+    assert folders.staged() == ["abc"]
+    folders.accepted("abc")
+    assert folders.staged() == []
+    assert folders.input("abc").exists()
+    folders.discard("abc")
+    assert not folders.activity("abc").exists()
+    assert source.read_bytes() == b"data"
+
+
+def test_a_copy_is_made_where_no_link_can_be(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: object, target: object) -> None:
+        raise OSError(18, "cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    folders.upload("u").write_bytes(b"data")
+    folders.stage("abc", folders.upload("u"))
+    assert folders.input("abc").read_bytes() == b"data"
+
+
+def test_removal_goes_on_past_what_is_odd(folders: Folders, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_bytes(b"")
+    work = folders.attempt("abc", 1)
+    (work / "closed" / "deeper").mkdir(parents=True)
+    (work / "closed" / "deeper" / "file").write_bytes(b"")
+    (work / "link").symlink_to(outside)
+    (work / "dangling").symlink_to("nowhere")
+    os.mkfifo(work / "pipe")
+    (work / "closed").chmod(0)
+    paths = ["activities/no/nothing", folders.relative("abc"), "uploads/nothing"]
+    assert folders.remove(paths) == paths
+    assert not folders.activity("abc").exists()
+    assert (outside / "kept").exists()
+
+
+def test_a_link_in_the_place_of_a_folder_is_not_followed(folders: Folders, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    folders.activity("abc").parent.mkdir()
+    folders.activity("abc").symlink_to(outside)
+    folders.remove([folders.relative("abc")])
+    assert outside.exists()
+    assert not folders.activity("abc").is_symlink()
+
+
+def test_halves_of_uploads_are_swept(folders: Folders) -> None:
+    folders.upload("whole").write_bytes(b"")
+    folders.upload("half.part").write_bytes(b"")
+    folders.sweep_parts()
+    assert folders.uploads() == ["whole"]

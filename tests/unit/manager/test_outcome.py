@@ -1,0 +1,82 @@
+"""What the end of an attempt means: results, last words, and one end for an activity."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.unit.model.strategies import NOON, activity
+from wsrf_activity.engines.base import Lost, Output, Report
+from wsrf_activity.manager.outcome import INLINE, Settled, given_up, last_line, read_results
+from wsrf_activity.model import changes
+from wsrf_activity.model.phases import ENDED, ErrorStatus, Phase
+
+
+def report(*outputs: Output, **said: object) -> Report:
+    given: dict[str, object] = {"exit_code": 0, "reason": "exited", "started": NOON, "ended": NOON, "outputs": outputs}
+    return Report(**{**given, **said})  # type: ignore[arg-type]  # the fields of a report, by name
+
+
+def output(folder: Path, name: str, content: bytes) -> Output:
+    (folder / name).write_bytes(content)
+    return Output(name, name, "text/plain", len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_results_are_found_and_small_ones_are_inline(tmp_path: Path) -> None:
+    outputs = [
+        output(tmp_path, "stdout", b""),
+        output(tmp_path, "stderr", b"x" * INLINE),
+        output(tmp_path, "r", b"x" * (INLINE + 1)),
+    ]
+    results = {each.name: each for each in read_results(report(*outputs), tmp_path, 3)}
+    assert list(results) == ["result", "stdout", "stderr", "r"]
+    assert results["result"].path == results["stdout"].path == "3/stdout"
+    assert [each.inline for each in results.values()] == [b"", b"", b"x" * INLINE, None]
+
+
+def test_a_result_of_that_name_takes_the_place_of_the_alias(tmp_path: Path) -> None:
+    outputs = [output(tmp_path, "stdout", b"a"), output(tmp_path, "result", b"b")]
+    results = read_results(report(*outputs), tmp_path, 1)
+    assert [(each.name, each.inline) for each in results] == [("stdout", b"a"), ("result", b"b")]
+
+
+@pytest.mark.parametrize("phase", sorted(ENDED))
+def test_an_end_is_never_written_over(phase: Phase) -> None:
+    ended = changes.end(changes.begin(activity(), NOON), Phase.COMPLETED, NOON)
+    for outcome in (report(), report(exit_code=1), Lost(True, "gone"), Lost(False, "gone")):
+        assert Settled(outcome, abort_reason="enough").apply(ended, NOON) is ended
+    assert given_up(ended, NOON, "CannotStart", "no") is ended
+
+
+def test_a_declared_result_that_is_missing_is_a_warning() -> None:
+    running = changes.begin(activity(), NOON)
+    ended = Settled(report(missing=("r",))).apply(running, NOON)
+    assert (ended.phase, ended.error_status) == (Phase.COMPLETED, ErrorStatus.ERRORS_HANDLED)
+    assert "'r'" in ended.errors[0].description
+
+
+def test_an_abort_wins_over_any_outcome() -> None:
+    running = changes.begin(activity(), NOON)
+    for outcome in (report(), report(exit_code=1), Lost(True, "gone"), Lost(False, "gone"), report(reason="aborted")):
+        ended = Settled(outcome, abort_reason="enough").apply(running, NOON)
+        assert (ended.phase, ended.errors[-1].description) == (Phase.ABORTED, "enough")
+    assert Settled(report(reason="aborted")).apply(running, NOON).phase is Phase.ABORTED
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", ""),
+        (b"\n\n", ""),
+        (b"a\nb\n", "b"),
+        (b"a\x00b\x1b[31mc\n", "a b [31mc"),
+        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"x" * 10_000, "x" * 400),
+        ("\u00e9".encode() * 5000, "\u00e9" * 400),
+    ],
+    ids=range(7),
+)
+def test_last_words(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "stderr").write_bytes(content)
+    assert last_line(tmp_path / "stderr") == said
+    assert last_line(tmp_path / "nothing") == ""
