@@ -1,94 +1,82 @@
-"""`python -m benchmarks`: a real server against its own limit, request by request, in one run."""
+"""`python -m benchmarks`: ratios of what the service does to its own limits, measured in turns in one run."""
 
 import argparse
-import contextlib
-import json
+import importlib.metadata
+import platform
+import sqlite3
 import statistics
-import tempfile
-import time
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from lxml import etree
+from benchmarks.load import Load
+from benchmarks.measures import RATIOS, Ratio, measures
 
-from benchmarks.processes import Connection, activity_server, canned_server, connection, post
+Rounds = Mapping[str, Sequence[Load]]  #: of each measure, one for each round
 
-_WARM_UP = 200  #: requests to each server before anything is measured
-_ENVELOPE = (
-    '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:act="urn:wsrf-activity:1"'
-    ' xmlns:rp="http://docs.oasis-open.org/wsrf/rp-2"><s:Body>{}</s:Body></s:Envelope>'
-)
-_CREATE = _ENVELOPE.format("<act:CreateActivity><act:Command>true</act:Command></act:CreateActivity>")
-_WAIT = _ENVELOPE.format("<act:Wait/>")
-_GET = _ENVELOPE.format("<rp:GetResourceProperty>act:Phase</rp:GetResourceProperty>")
+_PACKAGES = ("wsrf-activity", "spyne", "lxml", "sqlalchemy", "starlette", "uvicorn", "uvloop")
+_HEADER = """\
+| measured | per second | limit | per second | ratio | half of the rounds | CPU of the load |
+|---|---|---|---|---|---|---|"""
 
 
-def ended_activity(base_url: str, token: str) -> str:
-    """Create an activity, wait for its end and return its address."""
-    with connection(urlsplit(base_url).port or 80) as client:
-        answer = etree.fromstring(client.exchange(post(f"{base_url}/activity", token, _CREATE)))
-        address = answer.findtext(".//{http://www.w3.org/2005/08/addressing}Address") or ""
-        client.exchange(post(address, token, _WAIT))
-    return address
+def take_turns(ratios: Collection[Ratio], rounds: int, seconds: float) -> Rounds:
+    """Carry out each measure in each round.
 
-
-def measure(rounds: int, requests: int) -> dict[str, list[float]]:
-    """Seconds for one GetResourceProperty, a median for each round, and the same for a canned answer of its size.
-
-    The rounds take turns, so that whatever else the machine does meanwhile meets both.
+    They take turns, so that whatever else the machine does meanwhile meets all of them.
     """
-    with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder, contextlib.ExitStack() as stack:
-        base_url, token = stack.enter_context(activity_server(Path(folder) / "data"))
-        request = post(ended_activity(base_url, token), token, _GET)
-        real = stack.enter_context(connection(urlsplit(base_url).port or 80))
-        answer = Path(folder) / "answer"
-        answer.write_bytes(real.exchange(request))
-        canned = stack.enter_context(connection(stack.enter_context(canned_server(answer))))
-        return take_turns({"GetResourceProperty": real, "canned answer": canned}, request, rounds, requests)
+    wanted = {name for ratio in ratios for name in (ratio.measured, ratio.limit)}
+    with measures(wanted) as made:
+        found: dict[str, list[Load]] = {name: [] for name in made}
+        for measure in made.values():
+            measure(min(seconds, 1.0))  # what is done for the first time takes longer
+        for number in range(rounds):
+            for name, measure in made.items():
+                found[name].append(measure(seconds))
+            print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    return found
 
 
-def take_turns(clients: Mapping[str, Connection], request: bytes, rounds: int, requests: int) -> dict[str, list[float]]:
-    """One median for each client and round."""
-    medians: dict[str, list[float]] = {name: [] for name in clients}
-    for client in clients.values():
-        _times(client, request, min(_WARM_UP, requests))
-    for _ in range(rounds):
-        for name, client in clients.items():
-            medians[name].append(statistics.median(_times(client, request, requests)))
-    return medians
+def row(ratio: Ratio, found: Rounds) -> str:
+    """Return a line of the table; the ratio is the median of the rounds', since a slow moment is slow for both."""
+    own, limit = found[ratio.measured], found[ratio.limit]
+    ratios = [one.rate / other.rate for one, other in zip(own, limit, strict=True)]
+    low, _, high = statistics.quantiles(ratios, n=4, method="inclusive") if len(ratios) > 1 else ratios * 3
+    spread = f"{low:.3f} to {high:.3f}"
+    cpu = f"{max(load.cpu for load in own):.0%}, {max(load.cpu for load in limit):.0%}"
+    cells = (ratio.title, _rate(own), ratio.limit, _rate(limit), f"**{statistics.median(ratios):.3f}**", spread, cpu)
+    return f"| {' | '.join(cells)} |"
 
 
-def _times(client: Connection, request: bytes, requests: int) -> list[float]:
-    times = []
-    for _ in range(requests):
-        start = time.perf_counter()
-        client.exchange(request)
-        times.append(time.perf_counter() - start)
-    return times
+def _rate(loads: Sequence[Load]) -> str:
+    return f"{statistics.median(load.rate for load in loads):.0f}"
 
 
-def report(medians: Mapping[str, list[float]]) -> str:
-    """A table: median over the rounds, the range of the rounds, and the ratio to the canned answer."""
-    limit = medians["canned answer"]
-    lines = [f"{'one request at a time':<24}{'median':>10}{'of rounds':>18}{'ratio':>9}"]
-    for name, times in medians.items():
-        # Round by round, since a slow moment of the machine is slow for both.
-        ratio = statistics.median(own / other for own, other in zip(times, limit, strict=True))
-        low, high = (f"{seconds * 1e6:.0f}" for seconds in (min(times), max(times)))
-        lines.append(f"{name:<24}{statistics.median(times) * 1e6:>7.0f} µs{f'{low} to {high} µs':>18}{ratio:>9.2f}")
-    return "\n".join(lines)
+def machine() -> str:
+    """Return what the figures depend on."""
+    models = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+    model = models[0].partition(":")[2].strip() if models else platform.machine()
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in _PACKAGES]
+    kernel, python = platform.release(), platform.python_version()
+    return f"{len(models)} x {model}, Linux {kernel}, Python {python}, SQLite {sqlite3.sqlite_version}, " + ", ".join(
+        versions
+    )
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each measure in each round")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--requests", type=int, default=300, help="in each round, to each server")
-    parser.add_argument("--json", action="store_true", help="print the medians of all rounds, in seconds")
+    parser.add_argument(
+        "--only", nargs="+", choices=RATIOS, default=list(RATIOS), metavar="RATIO", help="of %(choices)s"
+    )
     given = parser.parse_args()
-    medians = measure(given.rounds, given.requests)
-    print(json.dumps(medians) if given.json else report(medians))
+    ratios = [RATIOS[name] for name in given.only]
+    found = take_turns(ratios, given.rounds, given.seconds)
+    print(f"{machine()}; rounds: {given.rounds}, of {given.seconds:g} s for each measure.\n\n{_HEADER}")
+    for ratio in ratios:
+        print(row(ratio, found))
 
 
 if __name__ == "__main__":
