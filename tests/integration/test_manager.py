@@ -543,7 +543,10 @@ class TestRestart:
 
     async def test_what_was_queued_begins(self, house: House) -> None:
         house.manager._runner._parallel = 0
-        made = [await house.create() for _ in range(3)]
+        made = []
+        for _ in range(3):
+            made.append(await house.create())
+            house.now += timedelta(seconds=1)
         await house.restart()
         for activity_id in made:
             await house.begun(activity_id)

@@ -70,6 +70,13 @@ async def test_running_work_ends_with_its_time(house: House, reaper: Reaper) -> 
     assert not house.engine.runs[other, 1].aborted
 
 
+async def test_work_that_no_client_has_bounded_ends_at_the_maximum(house: House, reaper: Reaper) -> None:
+    activity_id = await house.running()
+    house.now += timedelta(days=366)
+    await gone(house, activity_id)
+    assert house.engine.runs[activity_id, 1].aborted
+
+
 async def test_an_earlier_time_is_heard_of(house: House, reaper: Reaper) -> None:
     activity_id = await house.create(lifetime=HOUR)
     await until(lambda: reaper._deadline == NOON + HOUR)

@@ -88,8 +88,9 @@ def test_an_end_keeps_what_was_known(start: Activity, change: Change) -> None:
     assert ended.errors[: len(start.errors)] == start.errors
     assert ended.progress == start.progress
     assert ended.started == start.started
-    kept = start.terminates if start.lifetime_set else add(ended.ended or NOON, start.work.keep)
-    assert ended.terminates == kept
+    assert ended.ended is not None
+    stays = start.lifetime_set or start.expired(ended.ended)
+    assert ended.terminates == (start.terminates if stays else add(ended.ended, start.work.keep))
 
 
 @given(st.lists(errors, max_size=6))
