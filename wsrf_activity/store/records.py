@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wsrf_activity.model.activity import Activity
@@ -34,7 +34,7 @@ class Records:
         """Return an activity that is about to be saved. Others who mean to change it wait, where the database can
         make them: without that, many on one activity would get in each other's way again and again.
         """
-        row = self._connection.execute(_GET.with_for_update(), {"id": activity_id}).mappings().first()
+        row = self._connection.execute(_GET_TO_CHANGE, {"id": activity_id}).mappings().first()
         return None if row is None else codec.read_activity(row)
 
     def by_request(self, owner: str, request_id: str) -> Activity | None:
@@ -56,14 +56,8 @@ class Records:
         """Write the next version of an activity; False where it has changed since ``old`` was read."""
         if new is old:
             return True
-        unchanged = and_(
-            activities.c.id == old.id,
-            activities.c.version == old.version,
-            activities.c.phase == old.phase.value,
-            activities.c.fence == old.fence,
-        )
-        values = codec.activity_row(new)
-        changed = self._connection.execute(update(activities).where(unchanged).values(values)).rowcount == 1
+        unchanged = {"of": old.id, "was_version": old.version, "was_phase": old.phase.value, "was_fence": old.fence}
+        changed = self._connection.execute(_SAVE, {**codec.activity_row(new), **unchanged}).rowcount == 1
         if changed:
             if new.groups != old.groups:
                 self._connection.execute(delete(groups).where(groups.c.activity_id == new.id))
@@ -97,27 +91,16 @@ class Records:
     def owners_queued(self) -> Sequence[str]:
         """Return who has work in the queue: one step of the index for each, however long their queues."""
         owners: list[str] = []
-        query = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
-        owner = self._connection.execute(query).scalar()
+        owner = self._connection.execute(_FIRST_QUEUED_OWNER).scalar()
         while owner is not None:
             owners.append(owner)
-            owner = self._connection.execute(query.where(activities.c.owner > owner)).scalar()
+            owner = self._connection.execute(_NEXT_QUEUED_OWNER, {"after": owner}).scalar()
         return owners
 
     def next_queued(self, owner: str, count: int, now: datetime) -> Sequence[Activity]:
         """Return an owner's oldest queued activities, locked against other servers where the database can."""
-        query = (
-            select(activities)
-            .where(
-                activities.c.phase == Phase.QUEUED.value,
-                activities.c.owner == owner,
-                or_(activities.c.terminates.is_(None), activities.c.terminates > now),
-            )
-            .order_by(activities.c.created, activities.c.id)
-            .limit(count)
-            .with_for_update(skip_locked=True)
-        )
-        return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
+        rows = self._connection.execute(_NEXT_QUEUED, {"owner": owner, "now": now, "count": count}).mappings()
+        return [codec.read_activity(row) for row in rows]
 
     def in_phase(self, phase: Phase) -> Sequence[Activity]:
         """Return every activity in a phase: for recovery at start."""
@@ -179,15 +162,38 @@ class Records:
 
     def _log(self, events: Sequence[Event]) -> None:
         if events:
-            self._connection.execute(insert(event_log), [codec.event_row(event) for event in events])
+            self._connection.execute(_LOG, [codec.event_row(event) for event in events])
 
+
+# The statements of every activity's way are made once: making one takes longer than running it.
 
 #: No error where the key is taken: on PostgreSQL that would cost the whole transaction, or a savepoint for each.
 _INSERT = {
     dialect: insert_into(activities).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     for dialect, insert_into in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
 }
+_LOG = insert(event_log)
 _GET = select(activities).where(activities.c.id == bindparam("id"))
+_GET_TO_CHANGE = _GET.with_for_update()
+_SAVE = update(activities).where(
+    activities.c.id == bindparam("of"),
+    activities.c.version == bindparam("was_version"),
+    activities.c.phase == bindparam("was_phase"),
+    activities.c.fence == bindparam("was_fence"),
+)
+_FIRST_QUEUED_OWNER = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
+_NEXT_QUEUED_OWNER = _FIRST_QUEUED_OWNER.where(activities.c.owner > bindparam("after"))
+_NEXT_QUEUED = (
+    select(activities)
+    .where(
+        activities.c.phase == Phase.QUEUED.value,
+        activities.c.owner == bindparam("owner"),
+        or_(activities.c.terminates.is_(None), activities.c.terminates > bindparam("now")),
+    )
+    .order_by(activities.c.created, activities.c.id)
+    .limit(bindparam("count"))
+    .with_for_update(skip_locked=True)
+)
 
 
 def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
