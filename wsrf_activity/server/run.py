@@ -220,10 +220,10 @@ def _tell(settings: Settings, base_url: str, announce: Callable[[Started], None]
 
 
 def without_password(url: str) -> str:
-    """Return a database URL that can be shown: without its password."""
-    head, at, tail = url.rpartition("@")
+    """Return a database URL that can be shown: no password in it, neither before the host nor in the query."""
+    head, at, tail = url.partition("?")[0].rpartition("@")
     scheme, _, credentials = head.partition("://")
-    return f"{scheme}://{credentials.partition(':')[0]}@{tail}" if at else url
+    return f"{scheme}://{credentials.partition(':')[0]}@{tail}" if at else tail
 
 
 def _utc_now() -> datetime:
