@@ -1,5 +1,6 @@
 """WS-Addressing 1.0, and 2004/08 for those who still speak it: headers read and answered, endpoint references made."""
 
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from lxml import etree
 from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Addresses, is_id, read_activity
 from wsrf_activity.model.errors import NoSuchActivity
+from wsrf_activity.soap import contract
 from wsrf_activity.soap.faults import SoapProblem, addressing
 
 REFERENCE = f"{{{ns.REF}}}Activity"
@@ -16,6 +18,8 @@ _NAMESPACES = (ns.WSA, ns.WSA04)
 _SINGLE = ("To", "From", "ReplyTo", "FaultTo", "Action", "MessageID")
 _UNDERSTOOD = frozenset(f"{{{namespace}}}{name}" for namespace in _NAMESPACES for name in (*_SINGLE, "RelatesTo"))
 _ANONYMOUS = {ns.WSA: ns.WSA_ANONYMOUS, ns.WSA04: ns.WSA04_ANONYMOUS}
+_WHITE = re.compile(r"[ \t\r\n]+")
+_USUAL = re.compile(r"(?:urn:|uuid:|https?://)[A-Za-z0-9:._/-]*")
 SERVICE, PORT = "ActivityService", "ActivitySoap11"
 
 
@@ -94,7 +98,10 @@ def _headers(
         fault_to=_address(found.get("FaultTo"), version),
         references=references,
     )
-    return replace(headers, problem=problem or _problem(headers, version))
+    if headers.message_id and not _is_uri(headers.message_id):
+        what = addressing("wsa:MessageID is not a URI", version, _invalid_header(version))
+        headers = replace(headers, problem=what, message_id=None)  # it could not be repeated in a valid message
+    return replace(headers, problem=problem or headers.problem or _problem(headers, version))
 
 
 def _problem(headers: Headers, version: str) -> SoapProblem | None:
@@ -179,8 +186,16 @@ def _address(block: etree._Element | None, version: str) -> str | None:
 
 
 def _text(element: etree._Element | None) -> str | None:
-    """White space around URIs is collapsed, as xs:anyURI has it."""
-    return None if element is None else " ".join((element.text or "").split())
+    """White space around URIs is collapsed, as xs:anyURI has it; what else Unicode takes for such is none in XML."""
+    return None if element is None else _WHITE.sub(" ", element.text or "").strip(" ")
+
+
+def _is_uri(text: str) -> bool:
+    if _USUAL.fullmatch(text):
+        return True
+    relation = etree.Element(f"{{{ns.WSA}}}RelatesTo")
+    relation.text = text
+    return not contract.violations(relation)
 
 
 def _invalid(version: str, reason: str, subcode: str) -> SoapProblem:

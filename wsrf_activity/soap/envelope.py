@@ -26,6 +26,11 @@ class Version:
         return self.namespace == ns.S12
 
     @property
+    def prefix(self) -> str:
+        """The prefix of its namespace: one for each, since names in the content of a fault use both."""
+        return "soap12" if self.is_12 else "soap"
+
+    @property
     def role_attribute(self) -> str:
         """The attribute that says for whom a header block is."""
         return f"{{{self.namespace}}}{'role' if self.is_12 else 'actor'}"
@@ -85,7 +90,7 @@ def not_understood(block: etree._Element, version: Version) -> SoapProblem:
     name = etree.QName(block)
     headers: tuple[etree._Element, ...] = ()
     if version.is_12:
-        namespaces = {"soap": ns.S12, "q": name.namespace} if name.namespace else {"soap": ns.S12}
+        namespaces = {"soap12": ns.S12, "q": name.namespace} if name.namespace else {"soap12": ns.S12}
         notice = etree.Element(f"{{{ns.S12}}}NotUnderstood", nsmap=namespaces)
         notice.set("qname", f"q:{name.localname}" if name.namespace else name.localname)
         headers = (notice,)
@@ -95,7 +100,7 @@ def not_understood(block: etree._Element, version: Version) -> SoapProblem:
 
 def message(version: Version, headers: Iterable[etree._Element], body: etree._Element) -> etree._Element:
     """Put a message together."""
-    envelope = etree.Element(f"{{{version.namespace}}}Envelope", nsmap={"soap": version.namespace})
+    envelope = etree.Element(f"{{{version.namespace}}}Envelope", nsmap={version.prefix: version.namespace})
     blocks = list(headers)
     if blocks:
         etree.SubElement(envelope, f"{{{version.namespace}}}Header").extend(blocks)
@@ -167,9 +172,9 @@ def _fault11(fault: Fault) -> etree._Element:
 
 
 def _fault12(fault: Fault) -> etree._Element:
-    element = etree.Element(f"{{{ns.S12}}}Fault", nsmap={"soap": ns.S12})
+    element = etree.Element(f"{{{ns.S12}}}Fault", nsmap={"soap12": ns.S12})
     code = etree.SubElement(element, f"{{{ns.S12}}}Code")
-    etree.SubElement(code, f"{{{ns.S12}}}Value").text = f"soap:{fault.code}"
+    etree.SubElement(code, f"{{{ns.S12}}}Value").text = f"soap12:{fault.code}"
     for subcode in fault.subcodes:
         name = etree.QName(subcode)
         code = etree.SubElement(code, f"{{{ns.S12}}}Subcode")

@@ -252,7 +252,7 @@ def _version_of(request: Request) -> Version:
 
 def _soap_action(request: Request) -> str | None:
     """SOAP 1.1 has a header of its own for it, SOAP 1.2 a parameter of the content type; empty says nothing."""
-    header = request.headers.get("soapaction", "").strip().strip('"')
+    header = request.headers.get("soapaction", "").strip(' "')
     return header or _parameter(request.headers.get("content-type", ""), "action")
 
 

@@ -29,8 +29,8 @@ def test_no_headers_are_fine() -> None:
 
 def test_white_space_around_uris_is_collapsed() -> None:
     """Common in the wild, and xs:anyURI has it so."""
-    headers = read("<w:Action>\n urn:action\t</w:Action><w:MessageID> urn:a  b </w:MessageID>")
-    assert (headers.action, headers.message_id, headers.problem) == ("urn:action", "urn:a b", None)
+    headers = read("<w:Action>\n urn:action\t</w:Action><w:MessageID> urn:a\n</w:MessageID>")
+    assert (headers.action, headers.message_id, headers.problem) == ("urn:action", "urn:a", None)
 
 
 @pytest.mark.parametrize("name", ["To", "From", "ReplyTo", "FaultTo", "Action", "MessageID"])
@@ -135,9 +135,17 @@ def test_the_action_must_be_that_of_the_body() -> None:
 @pytest.mark.parametrize("namespace", [ns.WSA, ns.WSA04])
 def test_a_reply_is_related_in_kind(namespace: str) -> None:
     """In the version of the request, whatever characters its MessageID has."""
-    strange = "urn:&lt;&quot;&amp;&#x2028;\N{PILE OF POO}&#13;x"
+    strange = "urn:&lt;&quot;&amp;&#x2028;\N{PILE OF POO}"
     headers = read(f"{ACTION}<w:MessageID>{strange}</w:MessageID>", namespace)
     blocks = {block.tag: block.text for block in addressing.reply_headers(headers, "urn:reply")}
     assert blocks[f"{{{namespace}}}Action"] == "urn:reply"
-    assert blocks[f"{{{namespace}}}RelatesTo"] == 'urn:<"& \N{PILE OF POO} x'
+    assert blocks[f"{{{namespace}}}RelatesTo"] == 'urn:<"&\u2028\N{PILE OF POO}'
     assert addressing.reply_headers(read(ACTION, namespace), "urn:reply") == []
+
+
+@pytest.mark.parametrize("message_id", ["]]&gt;[", "%", "1:2:3", "x" * 1000 + "#a#b"])
+def test_a_message_id_that_cannot_be_repeated_is_a_fault(message_id: str) -> None:
+    """A reply that relates to it would not be valid."""
+    headers = read(f"{ACTION}<w:MessageID>{message_id}</w:MessageID>")
+    assert subcodes(headers) == ["InvalidAddressingHeader"]
+    assert headers.message_id is None

@@ -1,0 +1,542 @@
+"""Who is let in and what they see: tokens, owners, hosts, methods, connections, and what work learns of its server."""
+
+import base64
+import contextlib
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.acceptance.conftest import ALICE, BOB, CONFIG
+from tests.server import TIMEOUT, Fault, Server, Wire, running
+from wsrf_activity.model import ns
+
+LIST = "<act:ListActivities/>"
+UNKNOWN = "a" * 26
+SET, SOON = "wsrfrl:SetTerminationTime", "wsrfrl:RequestedLifetimeDuration"
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for what concerns no database. It ends without a word of complaint in its log."""
+    with running(Server(tmp_path_factory.mktemp("data") / "server", None, CONFIG)) as server:
+        yield server
+        assert "Traceback" not in server.log.read_text()
+
+
+@pytest.fixture
+def anybody(alone: Server) -> Iterator[Wire]:
+    """A client without a token."""
+    with alone.client(token="") as client:
+        yield client
+
+
+@pytest.fixture
+def holder(alone: Server) -> Iterator[Wire]:
+    """A client with the token of the data folder."""
+    with alone.client() as client:
+        yield client
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.mark.parametrize("scheme", ["Bearer {}", "bearer {}", "BEARER  {}"])
+def test_bearer(alone: Server, anybody: Wire, scheme: str) -> None:
+    """However it is written."""
+    anybody.post(anybody.envelope(LIST), authorization=scheme.format(alone.token))
+
+
+@pytest.mark.parametrize("user", ["", "anybody", "local", "\N{SNOWMAN}"])
+def test_basic(alone: Server, anybody: Wire, user: str) -> None:
+    """Any user name will do, since the token says who it is."""
+    anybody.post(anybody.envelope(LIST), authorization=basic(user, alone.token))
+
+
+WRONG = [
+    "",
+    "Bearer",
+    "Bearer x",
+    "Basic",
+    "Basic !!!",
+    "Basic eA==",
+    "Basic \xe9",
+    "Bearer \xff",
+    "Digest x",
+    "x",
+    basic("a", ""),
+    basic("token", "x"),
+]
+
+
+@pytest.mark.parametrize("authorization", WRONG)
+@pytest.mark.parametrize("version", [ns.S11, ns.S12], ids=["soap11", "soap12"])
+def test_without_credentials(alone: Server, version: str, authorization: str) -> None:
+    """401 with a challenge and a typed fault, before a byte of the message is looked at."""
+    with alone.client(version, token="") as wire:
+        response = wire.http.post(
+            wire.address(None),
+            content=b"no XML at all",
+            headers=[
+                (b"content-type", b"text/xml" if version == ns.S11 else b"application/soap+xml"),
+                (b"authorization", authorization.encode("latin-1")),
+            ],
+        )
+        assert response.status_code == 401
+        assert response.headers["www-authenticate"].startswith("Basic ")
+        with pytest.raises(Fault) as caught:
+            wire.read(response)
+        assert (caught.value.name, caught.value.code) == ("NotPermittedFault", "Sender")
+
+
+def test_the_token_with_a_byte_more_or_less(alone: Server, anybody: Wire) -> None:
+    """Is another one."""
+    for token in (alone.token[:-1], alone.token + "x", alone.token.swapcase(), alone.token[::-1]):
+        with pytest.raises(Fault):
+            anybody.post(anybody.envelope(LIST), authorization=f"Bearer {token}")
+
+
+@pytest.mark.parametrize(
+    "path", ["/activity?wsdl", "/activity?singleWsdl", "/activity?WSDL", "/health", "/activity/x?wsdl"]
+)
+def test_what_is_public(anybody: Wire, path: str) -> None:
+    """The description, and whether it lives."""
+    assert anybody.http.get(anybody.base + path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/activity", f"/activity/{UNKNOWN}", f"/activity/{UNKNOWN}/result/stdout", "/activity?xyz", "/activity?"]
+)
+def test_what_is_not(anybody: Wire, path: str) -> None:
+    """Everything else."""
+    response = anybody.http.get(anybody.base + path)
+    assert (response.status_code, response.headers["www-authenticate"][:5]) == (401, "Basic")
+
+
+@pytest.mark.parametrize(
+    "name", ["../activity.xsd", "..%2f..%2ftoken", "/etc/passwd", "%00", "x" * 9000, "", "activity.xsd%00", "\u202e"]
+)
+def test_no_other_file_is_a_schema(anybody: Wire, name: str) -> None:
+    """Names of schemas are looked up, not paths of files."""
+    for kind in ("xsd", "wsdl", "singleWsdl"):
+        response = anybody.http.get(f"{anybody.base}/activity?{kind}={name}")
+        assert response.status_code == 404 or (not name and kind != "xsd")
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example", "[::2]", "localhost@evil"]
+)
+def test_a_name_that_was_rebound(holder: Wire, host: str) -> None:
+    """On loopback only loopback's names are ours, whatever a page elsewhere has made its own name point to."""
+    for method, path in (("GET", "/health"), ("GET", "/activity?wsdl"), ("POST", "/activity"), ("PUT", "/input")):
+        response = holder.http.request(method, holder.base + path, headers={"host": host})
+        assert response.status_code == 421
+
+
+METHODS = {
+    "/activity": {"GET", "HEAD", "POST"},
+    f"/activity/{UNKNOWN}": {"GET", "HEAD", "POST"},
+    f"/activity/{UNKNOWN}/result/stdout": {"GET", "HEAD"},
+    "/health": {"GET", "HEAD"},
+    "/input": {"PUT"},
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"])
+@pytest.mark.parametrize("path", sorted(METHODS))
+def test_methods(holder: Wire, path: str, method: str) -> None:
+    """405 names those that are allowed."""
+    if method in METHODS[path] or (path, method) == (f"/activity/{UNKNOWN}/result/stdout", "POST"):
+        assert holder.http.request(method, holder.base + path).status_code not in (405, 500)
+        return
+    response = holder.http.request(method, holder.base + path)
+    assert response.status_code == 405
+    assert set(response.headers["allow"].split(", ")) >= METHODS[path]
+
+
+ODD = [
+    "%00",
+    "a%00b",
+    "a%2Fb",
+    "%F0%9F%92%A9",
+    "%E2%80%AE",
+    "..%2f..%2ftoken",
+    "a%20b",
+    "x" * 10_000,
+    "%ff",
+    "%",
+    "-",
+    "a/b/c",
+    "",
+]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_ids_that_are_none(server: Server, odd: str) -> None:
+    """ResourceUnknownFault for SOAP and 404 for the rest, and no database is asked."""
+    with server.client() as wire:
+        with pytest.raises(Fault) as caught:
+            wire.post(wire.envelope("<wsrfrp:GetResourcePropertyDocument/>"), f"{wire.base}/activity/{odd}")
+        assert caught.value.name == "ResourceUnknownFault"
+        for path in (f"/activity/{odd}", f"/activity/{odd}/result/stdout"):
+            expected = 200 if path == "/activity/" else 404
+            assert wire.http.get(wire.base + path).status_code == expected
+        with pytest.raises(Fault) as caught:
+            wire.call(
+                "<wsrfrp:GetResourcePropertyDocument/>",
+                headers=f"<r:Activity xmlns:r='{ns.REF}'>a&#x2028;b</r:Activity>",
+            )
+        assert caught.value.name == "ResourceUnknownFault"
+        assert "Traceback" not in server.log.read_text()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "..%2f..%2ftoken",
+        "..%5c..%5ctoken",
+        "%2e%2e/%2e%2e/token",
+        "%2fetc%2fpasswd",
+        "stdout%00",
+        "../stdout",
+        "1/work",
+        "input",
+    ],
+)
+def test_results_are_names_not_paths(alone: Server, holder: Wire, name: str) -> None:
+    """Nothing but a result is served."""
+    activity_id = holder.create("echo out")
+    holder.ended(activity_id)
+    path = f"/activity/{activity_id}/result/{name}"
+    with socket.create_connection(address(alone), TIMEOUT) as client:
+        client.sendall(head(alone, "GET", path, "Connection: close\r\n"))
+        answer = received(client)
+    assert re.match(rb"HTTP/1.1 40[45] ", answer), answer
+    assert alone.token.encode() not in answer
+
+
+def test_a_page_among_the_results_is_not_executed(holder: Wire) -> None:
+    """It comes from work: no scripts in this server's name, and nothing taken for what it does not say it is."""
+    activity_id = holder.start("<act:Service>greet</act:Service><act:Parameter name='name'>&lt;script></act:Parameter>")
+    holder.ended(activity_id)
+    for name in ("text", "stdout", "stderr"):
+        headers = holder.http.get(f"{holder.address(activity_id)}/result/{name}").headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "sandbox" in headers["content-security-policy"]
+
+
+def test_names_on_the_page_are_text(holder: Wire) -> None:
+    """Also in a title."""
+    activity_id = holder.create("true", "<act:Name>&lt;script>alert(1)&lt;/script></act:Name>")
+    for url in (holder.address(activity_id), holder.address(None)):
+        page = holder.http.get(url, headers={"accept": "text/html"})
+        assert "<script>" not in page.text
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+OPERATIONS = [
+    "<wsrfrp:GetResourcePropertyDocument/>",
+    "<wsrfrp:GetResourceProperty>act:Phase</wsrfrp:GetResourceProperty>",
+    "<{0}s><wsrfrp:ResourceProperty>act:Phase</wsrfrp:ResourceProperty></{0}s>".format(
+        "wsrfrp:GetMultipleResourcePropertie"
+    ),
+    "<wsrfrp:QueryResourceProperties><wsrfrp:QueryExpression>1</wsrfrp:QueryExpression></wsrfrp:QueryResourceProperties>",
+    "<wsrfrp:QueryResourceProperties><wsrfrp:QueryExpression>//*//</wsrfrp:QueryExpression></wsrfrp:QueryResourceProperties>",
+    "<wsrfrl:Destroy/>",
+    f"<{SET}><{SOON}>P1D</{SOON}></{SET}>",
+    f"<{SET}><{SOON}>-P1D</{SOON}></{SET}>",
+    "<wsrfrp:UpdateResourceProperties><wsrfrp:Update><act:Name>x</act:Name></wsrfrp:Update></wsrfrp:UpdateResourceProperties>",
+    "<wsrfrp:SetResourceProperties><wsrfrp:Insert><act:Group>x</act:Group></wsrfrp:Insert></wsrfrp:SetResourceProperties>",
+    "<wsrfrp:DeleteResourceProperties><wsrfrp:Delete ResourceProperty='act:Name'/></wsrfrp:DeleteResourceProperties>",
+    "<wsrfrp:SetResourceProperties><wsrfrp:Delete ResourceProperty='act:Status'/></wsrfrp:SetResourceProperties>",
+    "<act:Wait><act:Timeout>PT0S</act:Timeout></act:Wait>",
+    "<act:Wait/>",
+    "<act:Abort/>",
+]
+
+
+def told(wire: Wire, send: str, activity_id: str, by_header: bool) -> bytes:
+    """Return the bytes of an answer, without ids and times."""
+    header = f"<r:Activity xmlns:r='{ns.REF}'>{activity_id}</r:Activity>" if by_header else ""
+    response = wire.http.post(
+        wire.address(None if by_header else activity_id),
+        content=wire.envelope(send, header),
+        headers={"content-type": "text/xml" if wire.version == ns.S11 else "application/soap+xml"},
+    )
+    with contextlib.suppress(Fault):
+        wire.read(response)
+    names = sorted(name for name in response.headers if name != "date")
+    plain = re.sub(rb"\d{4}-\d\d-\d\dT[\d:.]+Z", b"TIME", response.content.replace(activity_id.encode(), b"ID"))
+    return b"%d %s %s" % (response.status_code, repr(names).encode(), plain)
+
+
+@pytest.mark.parametrize("by_header", [False, True], ids=["by address", "by reference parameter"])
+def test_what_is_anothers_does_not_exist(server: Server, by_header: bool) -> None:
+    """Byte for byte the same as for an id that never was, for every operation; and nothing has happened."""
+    with server.client(token=ALICE) as alice, server.client(token=BOB) as bob:
+        activity_id = alice.create("true", "<act:Name>mine</act:Name>")
+        alice.ended(activity_id)
+        answers = [told(bob, body, activity_id, by_header) for body in OPERATIONS]
+        assert answers == [told(bob, body, UNKNOWN, by_header) for body in OPERATIONS]
+        assert all(b"ResourceUnknownFault" in answer for answer in answers)
+        assert alice.property(activity_id, "Name") == "mine"
+        alice.destroy(activity_id)
+        assert answers == [told(bob, body, activity_id, by_header) for body in OPERATIONS]
+        assert answers == [told(alice, body, activity_id, by_header) for body in OPERATIONS]
+
+
+def test_what_is_anothers_is_not_served_or_used_either(server: Server) -> None:
+    """Pages, results, inputs, listings."""
+    with server.client(token=ALICE) as alice, server.client(token=BOB) as bob:
+        activity_id = alice.create("echo secret")
+        alice.ended(activity_id)
+        for path in ("", "/result/stdout", "/result/result", "/result/nothing"):
+            mine, none = (bob.http.get(bob.address(i) + path) for i in (activity_id, UNKNOWN))
+            assert (mine.status_code, mine.text) == (none.status_code, none.text) == (404, none.text)
+        upload = alice.http.put(f"{alice.base}/input", content=b"secret").text.strip()
+        for reference in (upload, f"{alice.address(activity_id)}/result/stdout"):
+            with pytest.raises(Fault) as caught:
+                bob.start(f"<act:Service>count</act:Service><act:InputReference>{reference}</act:InputReference>")
+            missing = reference.replace(activity_id, UNKNOWN).replace(upload.rpartition("/")[2], UNKNOWN)
+            with pytest.raises(Fault) as unknown:
+                bob.start(f"<act:Service>count</act:Service><act:InputReference>{missing}</act:InputReference>")
+            assert caught.value.description == unknown.value.description
+        assert activity_id not in bob.http.get(bob.address(None), headers={"accept": "application/json"}).text
+        assert not bob.call(LIST).findall(f"{{{ns.ACT}}}Entry")
+
+
+def test_a_command_line_needs_the_right_to_one(alone: Server) -> None:
+    """bob may start services only."""
+    with alone.client(token=BOB) as bob:
+        with pytest.raises(Fault) as caught:
+            bob.create("id")
+        assert (caught.value.name, caught.value.code) == ("NotPermittedFault", "Sender")
+
+
+@pytest.mark.parametrize(
+    "value", ["$(touch x)", "`touch x`", "'; touch x; '", '"; touch x; "', "a\nb", "*", "\\", "$HOME", "&&", "'"]
+)
+def test_values_stay_values_in_a_shell_line(holder: Wire, value: str) -> None:
+    """What a caller gives is quoted, whatever the shell would make of it."""
+    escaped = value.replace("&", "&amp;")
+    activity_id = holder.start(f"<act:Service>greet</act:Service><act:Parameter name='name'>{escaped}</act:Parameter>")
+    assert holder.ended(activity_id) == "Completed"
+    assert holder.result(activity_id, "text") == f"Hello, {value}\n".encode()
+
+
+@pytest.mark.parametrize("value", ["--files0-from=/etc/passwd", "l --help", "-l", "", "l\n"])
+def test_values_are_no_options(holder: Wire, value: str) -> None:
+    """A parameter with choices has no other value."""
+    with pytest.raises(Fault) as caught:
+        holder.start(f"<act:Service>count</act:Service><act:Parameter name='what'>{value}</act:Parameter>")
+    assert caught.value.name == "InvalidParameterFault"
+
+
+def test_work_learns_no_token(alone: Server, holder: Wire) -> None:
+    """Neither from its environment, nor from the list of processes, nor from its own open files."""
+    activity_id = holder.create("env; ls -l /proc/self/fd; cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    holder.ended(activity_id)
+    seen = holder.result(activity_id) + holder.result(activity_id, "stderr") + alone.log.read_bytes()
+    for token in (alone.token, ALICE, BOB):
+        assert token.encode() not in seen
+    assert b"WSRF_ACTIVITY_TOKEN" not in seen
+    assert (alone.data / "token").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_input_over_the_limit(tmp_path: Path) -> None:
+    """413, by its announced length or by what has come; and nothing stays."""
+    config = "[limits]\ninput = 1000000\n"
+    with running(Server(tmp_path / "server", None, config)) as server, server.client() as wire:
+        for content in (b"x" * 2_000_000, iter([b"x" * 100_000] * 20)):
+            assert wire.http.put(f"{wire.base}/input", content=content).status_code == 413
+        assert (
+            wire.http.put(f"{wire.base}/input", content=b"x", headers={"content-encoding": "gzip"}).status_code == 415
+        )
+        with server.client(token="") as anybody:
+            assert anybody.http.put(f"{wire.base}/input", content=b"x").status_code == 401
+        assert list((server.data / "uploads").iterdir()) == []
+
+
+def address(server: Server) -> tuple[str, int]:
+    url = urlsplit(server.base)
+    assert url.hostname
+    assert url.port
+    return url.hostname, url.port
+
+
+def received(client: socket.socket) -> bytes:
+    """Return all that comes until the other side closes."""
+    client.settimeout(TIMEOUT)
+    answer = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := client.recv(1 << 16):
+            answer += data
+    return answer
+
+
+def eventually(holds: object) -> None:
+    """Look until something holds."""
+    until = time.monotonic() + TIMEOUT
+    assert callable(holds)
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def head(server: Server, method: str, path: str, rest: str = "") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {server.token}\r\n{rest}\r\n".encode()
+
+
+def test_an_interrupted_input_leaves_nothing(alone: Server) -> None:
+    """The client goes in the middle."""
+    uploads = alone.data / "uploads"
+    before = set(uploads.iterdir())
+    with socket.create_connection(address(alone), TIMEOUT) as client:
+        client.sendall(head(alone, "PUT", "/input", "Content-Length: 10000000\r\n") + b"x" * 3_000_000)
+        eventually(lambda: set(uploads.iterdir()) != before)
+    eventually(lambda: set(uploads.iterdir()) == before)
+
+
+def descriptors(server: Server) -> int:
+    assert server.process is not None
+    return len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
+
+
+def resident(server: Server) -> int:
+    assert server.process is not None
+    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * 4096
+
+
+def test_clients_that_hang_up_in_a_wait_leave_nothing(alone: Server, holder: Wire) -> None:
+    """No descriptor, no waiter: two thousand of them cost next to nothing."""
+    activity_id = holder.create("sleep 600")
+    holder.wait(activity_id, "<act:For>Executing</act:For>")
+    body = holder.envelope("<act:Wait/>")
+    whole = (
+        head(alone, "POST", f"/activity/{activity_id}", f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n")
+        + body
+    )
+    before, memory = descriptors(alone), 0
+    for number in range(10):
+        for _ in range(200):
+            with socket.create_connection(address(alone), TIMEOUT) as client:
+                client.sendall(whole)
+        eventually(lambda: descriptors(alone) <= before + 5)
+        memory = memory or (resident(alone) if number == 1 else 0)
+    assert resident(alone) < memory + 15_000_000
+    holder.destroy(activity_id)
+
+
+def test_slow_clients_do_not_hold_up_others(alone: Server, holder: Wire) -> None:
+    """Five hundred of them that never finish what they began; each is let go when it goes."""
+    before = descriptors(alone)
+    beginnings = [
+        b"",
+        b"POST /activ",
+        b"POST /activity HTTP/1.1\r\nHost: localhost\r\nX: ",
+        head(alone, "POST", "/activity", "Content-Type: text/xml\r\nContent-Length: 1000\r\n") + b"<s:Env",
+        head(alone, "POST", "/activity", "Content-Type: text/xml\r\nTransfer-Encoding: chunked\r\n") + b"5\r\n<s:",
+    ]
+    with contextlib.ExitStack() as stack:
+        for beginning in beginnings * 100:
+            client = stack.enter_context(socket.create_connection(address(alone), TIMEOUT))
+            client.sendall(beginning)
+        holder.call(LIST)
+    eventually(lambda: descriptors(alone) <= before + 5)
+
+
+def test_requests_one_after_another_on_one_connection(alone: Server, holder: Wire) -> None:
+    """Sent without waiting for the answers, which come in order."""
+    body = holder.envelope(LIST)
+    one = head(alone, "POST", "/activity", f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n") + body
+    last = head(alone, "GET", "/health", "Connection: close\r\n")
+    with socket.create_connection(address(alone), TIMEOUT) as client:
+        client.sendall(one * 20 + head(alone, "GET", "/nothing") + last)
+        answer = received(client)
+    assert re.findall(rb"HTTP/1.1 (\d+)", answer) == [b"200"] * 20 + [b"404", b"200"]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "X: " + "x" * 200_000 + "\r\n",
+        "".join(f"X-{n}: {n}\r\n" for n in range(20_000)),
+        "Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Content-Length: -1\r\n",
+        "Content-Length: x\r\n",
+        "Content-Length: 99999999999999999999999999\r\n",
+        " folded: x\r\n",
+        "a b: x\r\n",
+        "X: a\0b\r\n",
+    ],
+    ids=lambda rest: repr(rest[:30]),
+)
+def test_heads_that_are_none(alone: Server, rest: str) -> None:
+    """Refused, and the connection closed: the next request on it could be anybody's."""
+    with socket.create_connection(address(alone), TIMEOUT) as client:
+        with contextlib.suppress(ConnectionError):
+            client.sendall(head(alone, "POST", "/activity", "Content-Type: text/xml\r\n" + rest) + b"hello")
+        answer = received(client)
+    assert re.match(rb"HTTP/1.1 4(00|31|13) ", answer) or not answer, answer
+
+
+def test_a_head_without_end_is_cut_off(alone: Server) -> None:
+    """At sixty-four thousand bytes, not when the memory is full."""
+    sent = 0
+    with socket.create_connection(address(alone), TIMEOUT) as client, contextlib.suppress(ConnectionError):
+        client.sendall(b"GET /")
+        for _ in range(10_000):
+            sent += client.send(b"x" * 10_000)
+    assert sent < 50_000_000
+
+
+def test_a_refused_body_does_not_spoil_the_connection(alone: Server, anybody: Wire) -> None:
+    """An answer before the body has been read reaches clients that read only after they have sent all."""
+    for _ in range(3):
+        response = anybody.http.post(
+            anybody.address(None), content=b"x" * 30_000_000, headers={"content-type": "text/xml"}
+        )
+        assert response.status_code == 401
+    assert anybody.http.get(f"{anybody.base}/health").status_code == 200
+
+
+def test_a_flood_of_connections(alone: Server) -> None:
+    """Five hundred at once are answered, each with its own."""
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(address(alone), TIMEOUT)) for _ in range(500)]
+        for number, client in enumerate(clients):
+            client.sendall(head(alone, "GET", f"/activity/{UNKNOWN}/result/{number}" if number % 2 else "/health"))
+        for number, client in enumerate(clients):
+            assert client.recv(1 << 16).startswith(b"HTTP/1.1 404" if number % 2 else b"HTTP/1.1 200")
+
+
+def test_the_server_stops_though_clients_are_slow(tmp_path: Path) -> None:
+    """Neither half a request nor a Wait keeps it."""
+    with running(Server(tmp_path / "server", None, CONFIG)) as server:
+        with server.client() as wire:
+            activity_id = wire.create("sleep 600")
+            body = wire.envelope("<act:Wait/>")
+            wait = (
+                head(
+                    server,
+                    "POST",
+                    f"/activity/{activity_id}",
+                    f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n",
+                )
+                + body
+            )
+            half = head(server, "POST", "/activity", "Content-Type: text/xml\r\nContent-Length: 1000\r\n")
+            with socket.create_connection(address(server)) as one, socket.create_connection(address(server)) as two:
+                one.sendall(wait)
+                two.sendall(half)
+                began = time.monotonic()
+                assert server.stop() == 0
+                assert time.monotonic() - began < 20
+        with server.start().client() as wire:
+            wire.destroy(activity_id)
