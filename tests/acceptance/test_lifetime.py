@@ -56,6 +56,11 @@ def duration(text: str) -> str:
     return f"<wsrfrl:RequestedLifetimeDuration>{text}</wsrfrl:RequestedLifetimeDuration>"
 
 
+def await_no_trace(server: Server, activity_id: str) -> None:
+    """Return when the rows and then the files of an activity have gone."""
+    eventually(lambda: traces(server, activity_id) == [])
+
+
 def assert_unknown(wire: Wire, activity_id: str) -> None:
     """Every operation and every result answers as if the activity had never been."""
     listed = wire.call("<act:ListActivities><act:Limit>1000</act:Limit></act:ListActivities>")
@@ -187,7 +192,7 @@ def test_a_short_life_leaves_nothing(server: Server, wire: Wire, gates: Callable
     assert (caught.value.name, caught.value.code) == ("ResourceUnknownFault", "Sender")
     assert processes_of(running) == []
     for activity_id in (ended, running):
-        eventually(lambda activity_id=activity_id: traces(server, activity_id) == [])  # type: ignore[misc]  # bound now
+        await_no_trace(server, activity_id)
         assert_unknown(wire, activity_id)
 
 
@@ -199,7 +204,7 @@ def test_a_time_that_was_brought_forward(server: Server, wire: Wire, gates: Call
     with pytest.raises(Fault) as caught:
         waiting.reply()
     assert caught.value.name == "ResourceUnknownFault"
-    eventually(lambda: traces(server, activity_id) == [])
+    await_no_trace(server, activity_id)
 
 
 def test_a_time_that_was_put_off(server: Server) -> None:
@@ -249,7 +254,7 @@ def test_what_expired_while_the_server_was_down(own_server: Callable[..., Server
         assert_unknown(wire, running)
         work.await_end()
         for activity_id in (over, running, short):
-            eventually(lambda activity_id=activity_id: traces(server, activity_id) == [])  # type: ignore[misc]
+            await_no_trace(server, activity_id)
         assert wire.result(kept) == b"kept\n"
 
 
