@@ -274,6 +274,13 @@ def test_many_good_children_are_answered(wire: Wire, activity_id: str) -> None:
     )
 
 
+def test_a_short_question_has_no_endless_answer(wire: Wire, activity_id: str) -> None:
+    """The same property sixty thousand times."""
+    name = "<wsrfrp:ResourceProperty>act:Result</wsrfrp:ResourceProperty>"
+    body = f"<wsrfrp:GetMultipleResourceProperties>{name * 60_000}</wsrfrp:GetMultipleResourceProperties>"
+    assert "at most 100" in str(refused(wire, wire.envelope(body), wire.address(activity_id)))
+
+
 def test_new_names_for_ever_do_not_stay_in_memory(victim: Server) -> None:
     """The parser keeps each name that it reads for as long as its thread lives."""
     with victim.client() as wire:

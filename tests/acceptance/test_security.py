@@ -413,7 +413,7 @@ def resident(server: Server) -> int:
 
 
 def test_clients_that_hang_up_in_a_wait_leave_nothing(alone: Server, holder: Wire) -> None:
-    """No descriptor, no waiter: two thousand of them cost next to nothing."""
+    """No descriptor, no waiter: a thousand of them cost next to nothing."""
     activity_id = holder.create("sleep 600")
     holder.wait(activity_id, "<act:For>Executing</act:For>")
     body = holder.envelope("<act:Wait/>")
@@ -422,13 +422,15 @@ def test_clients_that_hang_up_in_a_wait_leave_nothing(alone: Server, holder: Wir
         + body
     )
     before, memory = descriptors(alone), 0
-    for number in range(10):
+    for number in range(5):
         for _ in range(200):
             with socket.create_connection(address(alone), TIMEOUT) as client:
                 client.sendall(whole)
+        with alone.client() as later:
+            later.call(LIST)  # connections are accepted in turn
         eventually(lambda: descriptors(alone) <= before + 5)
         memory = memory or (resident(alone) if number == 1 else 0)
-    assert resident(alone) < memory + 15_000_000
+    assert resident(alone) < memory + 10_000_000
     holder.destroy(activity_id)
 
 
@@ -537,6 +539,6 @@ def test_the_server_stops_though_clients_are_slow(tmp_path: Path) -> None:
                 two.sendall(half)
                 began = time.monotonic()
                 assert server.stop() == 0
-                assert time.monotonic() - began < 20
+                assert time.monotonic() - began < TIMEOUT / 2
         with server.start().client() as wire:
             wire.destroy(activity_id)

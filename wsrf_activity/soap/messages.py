@@ -121,7 +121,7 @@ def read_filter(body: etree._Element) -> Filter:
     if limit is not None and limit < 1:
         raise InvalidParameter("Limit: accepted: 1 or more", "Limit")
     return Filter(
-        phases=tuple(Phase(text) for text in _texts(body, "Phase")),
+        phases=tuple(Phase(text) for text in dict.fromkeys(_texts(body, "Phase"))),
         group=_value(body, "Group", str.strip),
         run_id=_value(body, "RunId", str.strip),
         service=_value(body, "Service", str.strip),

@@ -12,7 +12,7 @@ from wsrf_activity.manager import Manager
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.addresses import Addresses
-from wsrf_activity.model.errors import InvalidParameter, InvalidPropertyName, NoSuchActivity
+from wsrf_activity.model.errors import InvalidParameter, InvalidPropertyName, NoSuchActivity, TooLarge
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.soap import messages, query
 from wsrf_activity.soap.addressing import endpoint_reference
@@ -20,6 +20,8 @@ from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, base_fault
 from wsrf_activity.soap.markup import resolve_qname
 from wsrf_activity.soap.modification import Modification
 from wsrf_activity.soap.properties import View, document, property_values
+
+_MOST_PROPERTIES = 100  #: names in one GetMultipleResourceProperties: a name is short, a value may be long
 
 Method = Callable[[Any, etree._Element], Awaitable[etree._Element]]
 
@@ -112,6 +114,8 @@ class ResourcePropertiesPort(Service):
     @operation
     async def GetMultipleResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
         response = _response(ns.RP, "GetMultipleResourcePropertiesResponse")
+        if len(body) > _MOST_PROPERTIES:
+            raise TooLarge(f"at most {_MOST_PROPERTIES} properties can be asked for at a time")
         view = await ctx.udc.view()
         for name in body:
             response.extend(_values(view, name))
