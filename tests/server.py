@@ -32,6 +32,7 @@ class Server:
     config: str = ""
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    version: str = ns.S11  #: of SOAP, for a client that has no wish of its own
     process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> "Server":

