@@ -540,5 +540,6 @@ def test_the_server_stops_though_clients_are_slow(tmp_path: Path) -> None:
                 began = time.monotonic()
                 assert server.stop() == 0
                 assert time.monotonic() - began < TIMEOUT / 2
+        assert "Traceback" not in server.log.read_text()
         with server.start().client() as wire:
             wire.destroy(activity_id)

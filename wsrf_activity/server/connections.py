@@ -6,6 +6,7 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SILENCE = 60.0  #: seconds for which a client may leave a request unfinished without another byte of it
+LAST_WORDS = 3.0  #: seconds that it has for that when the server stops
 MAX_HEAD = 1 << 16  #: bytes of a request's line and headers
 
 _TOO_LARGE = (
@@ -60,6 +61,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head = 0
         self._whole = True
         super().on_message_complete()
+
+    def shutdown(self) -> None:
+        """Let the client finish what it has begun to say, if that is soon."""
+        super().shutdown()
+        self.loop.call_later(LAST_WORDS, self._cut_short)
+
+    def _cut_short(self) -> None:
+        if self._clients_turn():
+            self.transport.close()
 
     def _look(self) -> None:
         """Hang up where the client has been silent for too long; look again when it may have been."""
