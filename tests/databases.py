@@ -62,6 +62,16 @@ class Cluster:
         return True
 
 
+def available() -> bool:
+    """Whether this machine can start a PostgreSQL."""
+    try:
+        _programs()
+        _account()
+    except NoPostgreSQL:
+        return False
+    return True
+
+
 @contextmanager
 def cluster() -> Iterator[Cluster]:
     """Start a server on a free port, and stop it at the end, or with this process, however that ends.

@@ -84,22 +84,30 @@ input = "file"
 ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+#: Either database and either version of SOAP, once: neither knows of the other. Without PostgreSQL, SQLite for both.
+SERVERS = [("sqlite", ns.S11), ("postgresql", ns.S12)]
+if not databases.available():
+    SERVERS.insert(1, ("sqlite", ns.S12))
+NAMES = [f"{kind}-{'soap11' if version == ns.S11 else 'soap12'}" for kind, version in SERVERS]
+
+
+@pytest.fixture(scope="module", params=SERVERS, ids=NAMES)
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that a module's tests share, on either database."""
     data = tmp_path_factory.mktemp("data") / "server"
+    kind, version = request.param
     with ExitStack() as stack:
         database = None
-        if request.param == "postgresql":
+        if kind == "postgresql":
             cluster: databases.Cluster = request.getfixturevalue("postgresql")
             database = stack.enter_context(cluster.database())
-        yield stack.enter_context(running(Server(data, database, CONFIG)))
+        yield stack.enter_context(running(Server(data, database, CONFIG, version=version)))
 
 
-@pytest.fixture(params=[ns.S11, ns.S12], ids=["soap11", "soap12"])
-def wire(server: Server, request: pytest.FixtureRequest) -> Iterator[Wire]:
-    """A client of the shared server, in either version of SOAP."""
-    with server.client(request.param) as client:
+@pytest.fixture
+def wire(server: Server) -> Iterator[Wire]:
+    """A client of the shared server, in the version of SOAP that goes with it."""
+    with server.client(server.version) as client:
         yield client
 
 
