@@ -4,6 +4,7 @@ import base64
 import contextlib
 import re
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -543,3 +544,20 @@ def test_the_server_stops_though_clients_are_slow(tmp_path: Path) -> None:
         assert "Traceback" not in server.log.read_text()
         with server.start().client() as wire:
             wire.destroy(activity_id)
+
+
+def test_a_failure_of_the_servers_own_shows_nothing_of_it(tmp_path: Path) -> None:
+    """A table is gone: a Receiver's fault, told in the log alone; when it is back, the server goes on."""
+    with running(Server(tmp_path / "server", None, CONFIG)) as server:
+        rename = "ALTER TABLE {} RENAME TO {}"
+        with contextlib.closing(sqlite3.connect(server.data / "activities.db")) as database:
+            database.execute(rename.format("activity", "hidden"))
+            for version in (ns.S11, ns.S12):
+                with server.client(version) as wire, pytest.raises(Fault) as caught:
+                    wire.call(LIST)
+                fault = caught.value
+                assert (fault.code, fault.status) == ("Receiver", 500)
+                assert not re.search(r"sqlite|select|table|Traceback|\.py|/tmp", str(fault), re.IGNORECASE)
+            database.execute(rename.format("hidden", "activity"))
+        with server.client() as wire:
+            wire.call(LIST)
