@@ -5,6 +5,7 @@ transaction does is a function of ``Records``; it may be called again and must h
 """
 
 import asyncio
+import logging
 import queue
 import threading
 from abc import ABC, abstractmethod
@@ -21,6 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.records import Records
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Transaction = Callable[[Records], T]
@@ -53,7 +56,7 @@ def open_database(url: str) -> Database:
     Raises Unavailable where it cannot be reached, or is of a newer version than this program.
     """
     parsed = _parse(url)
-    with _unavailable():
+    with _unavailable(opening=True):
         return _Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Pooled(parsed)
 
 
@@ -82,14 +85,18 @@ def _migrate(engine: Engine) -> None:
 
 
 @contextmanager
-def _unavailable() -> Iterator[None]:
+def _unavailable(opening: bool = False) -> Iterator[None]:
+    """Say that the database failed: to the operator who opens it why, to a caller nothing of the inside."""
     try:
         yield
     except SQLAlchemyError as error:
         first = _first(error)
         cause = getattr(first, "orig", None) or first
         first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        raise Unavailable(f"the database does not answer: {first_line}") from error
+        if opening:
+            raise Unavailable(f"the database does not answer: {first_line}") from error
+        log.error("the database does not answer: %s", first_line)
+        raise Unavailable("the database does not answer; the server's log says why") from error
 
 
 def _first(error: SQLAlchemyError) -> SQLAlchemyError:
