@@ -292,7 +292,7 @@ class TestGroupCommit:
         outcomes: list[BaseException | None] = await asyncio.gather(
             *(add(sqlite, each) for each in many), return_exceptions=True
         )
-        refused = [str(outcome) for outcome in outcomes if isinstance(outcome, Unavailable)]
+        refused = [str(outcome.__cause__) for outcome in outcomes if isinstance(outcome, Unavailable)]
         assert len(refused) == len(outcomes) - outcomes.count(None) > 0
         assert all("full" in said for said in refused)
         for each, outcome in zip(many, outcomes, strict=True):
@@ -305,8 +305,9 @@ class TestGroupCommit:
         there, more = new(), new()
         await add(sqlite, there)
         await execute(sqlite, "PRAGMA query_only = ON")
-        with pytest.raises(Unavailable, match="readonly"):
+        with pytest.raises(Unavailable, match="log says why") as caught:
             await add(sqlite, more)
+        assert "readonly" in str(caught.value.__cause__)
         assert await get(sqlite, there.id) == there
         sqlite._writer.exec_driver_sql("PRAGMA query_only = OFF")  # type: ignore[attr-defined]
         sqlite._writer.rollback()  # type: ignore[attr-defined]
