@@ -8,6 +8,7 @@ import pytest
 
 from tests import databases
 from tests.acceptance.commands import Gate
+from tests.acceptance.probing import peak
 from tests.server import Server, Wire, running
 from wsrf_activity.model import ns
 
@@ -81,6 +82,7 @@ shell = "cat input; cat $ACTIVITY_INPUT; cat"
 input = "file"
 """
 
+MOST_MEMORY = 450_000_000  #: bytes that no message may drive a server above
 ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"
 
 
@@ -102,6 +104,29 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             cluster: databases.Cluster = request.getfixturevalue("postgresql")
             database = stack.enter_context(cluster.database())
         yield stack.enter_context(running(Server(data, database, CONFIG, version=version)))
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server for what concerns no database. At the end it has had nothing to complain of, and has not grown."""
+    with running(Server(tmp_path_factory.mktemp("data") / "server", None, CONFIG)) as server:
+        yield server
+        assert "Traceback" not in server.log.read_text()
+        assert peak(server) < MOST_MEMORY
+
+
+@pytest.fixture
+def anybody(alone: Server) -> Iterator[Wire]:
+    """A client without a token."""
+    with alone.client(token="") as client:
+        yield client
+
+
+@pytest.fixture
+def holder(alone: Server) -> Iterator[Wire]:
+    """A client with the token of the data folder."""
+    with alone.client() as client:
+        yield client
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.conftest import CONFIG
-from tests.server import Fault, Server, Wire, running
+from tests.server import Fault, Server, Wire
 from wsrf_activity.model import ns
 
 RPW, RLW = "http://docs.oasis-open.org/wsrf/rpw-2", "http://docs.oasis-open.org/wsrf/rlw-2"
@@ -14,14 +13,6 @@ ACTION = f"{RPW}/GetResourcePropertyDocument/GetResourcePropertyDocumentRequest"
 OTHER = f"{RLW}/ImmediateResourceTermination/DestroyRequest"
 M = "<w:MessageID>urn:uuid:1</w:MessageID>"
 NONE, ANONYMOUS = f"<w:Address>{ns.WSA_NONE}</w:Address>", f"<w:Address>{ns.WSA_ANONYMOUS}</w:Address>"
-
-
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server for what concerns no database."""
-    with running(Server(tmp_path_factory.mktemp("data") / "server", None, CONFIG)) as server:
-        yield server
-        assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture(params=[ns.S11, ns.S12], ids=["soap11", "soap12"])
