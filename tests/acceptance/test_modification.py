@@ -80,6 +80,10 @@ def test_the_single_operations(wire: Wire, held: str) -> None:
             "InvalidModificationFault",
         ),
         (f"<wsrfrp:Update><act:RunId>{'x' * 256}</act:RunId></wsrfrp:Update>", "InvalidModificationFault"),
+        (
+            f"<wsrfrp:Insert>{''.join(f'<act:Group>g{n}</act:Group>' for n in range(100))}</wsrfrp:Insert>",
+            "InvalidModificationFault",
+        ),
         ('<wsrfrp:Update><x:Y xmlns:x="urn:x"/></wsrfrp:Update>', "InvalidResourcePropertyQNameFault"),
         ('<wsrfrp:Delete ResourceProperty="act:Nothing"/>', "InvalidResourcePropertyQNameFault"),
     ],

@@ -36,6 +36,8 @@ from wsrf_activity.model.services import Service, ad_hoc
 from wsrf_activity.store import Database
 
 _TEXT = 255  #: characters that a name, group, run or request id may have
+_GROUPS = 100  #: that one activity may belong to
+_TRIES = 10  #: to find or to store what a request id stands for, while others do the same
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,13 +127,16 @@ class Manager:
 
         Raises UnknownService, InvalidParameter, NotPermitted, RequestConflict, InitialTerminationTimeRejected.
         """
-        earlier = await self._earlier(caller, request)
-        if earlier is not None:
-            return earlier
-        activity = self._accepted(caller, request, self.clock())
-        source = None if request.input is None else await self._source(caller, request.input)
-        stored = await asyncio.shield(asyncio.ensure_future(self._insert(activity, source)))
-        return stored or await self.create(caller, request)
+        for _ in range(_TRIES):
+            earlier = await self._earlier(caller, request)
+            if earlier is not None:
+                return earlier
+            activity = self._accepted(caller, request, self.clock())
+            source = None if request.input is None else await self._source(caller, request.input)
+            stored = await asyncio.shield(asyncio.ensure_future(self._insert(activity, source)))
+            if stored is not None:
+                return stored  # else another with the same request id came first, and is there to be found
+        raise Unavailable("activities with this request id come and go too fast; try again")
 
     async def get(self, caller: Principal, activity_id: str) -> Activity:
         """Return an activity of the caller's; raises NoSuchActivity."""
@@ -206,7 +211,7 @@ class Manager:
 
         def step(old: Activity, now: datetime) -> Activity:
             new = change(self._visible(caller, old))
-            self._check_texts(new.name, new.run_id, *new.groups)
+            self._check_texts(new.groups, new.name, new.run_id)
             if new.work_limit != old.work_limit:
                 service = self.services.get(new.service)
                 limit = self._limit(new.work_limit, service.work_limit if service else None)
@@ -255,7 +260,7 @@ class Manager:
         return found
 
     def _accepted(self, caller: Principal, request: StartRequest, now: datetime) -> Activity:
-        self._check_texts(request.name, request.run_id, request.request_id, *request.groups)
+        self._check_texts(request.groups, request.name, request.run_id, request.request_id)
         service, work, limit = self._work(caller, request)
         return Activity(
             id=new_id(),
@@ -273,8 +278,10 @@ class Manager:
             request_digest=request.digest() if request.request_id else None,
         )
 
-    def _check_texts(self, *texts: str | None) -> None:
-        for text in texts:
+    def _check_texts(self, groups: tuple[str, ...], *texts: str | None) -> None:
+        if len(groups) > _GROUPS:
+            raise InvalidParameter(f"an activity belongs to at most {_GROUPS} groups", "Group")
+        for text in (*groups, *texts):
             if text is not None and not 0 < len(text) <= _TEXT:
                 raise InvalidParameter(f"a name, group, run id or request id has 1 to {_TEXT} characters")
 
