@@ -72,4 +72,4 @@ def spawn(command: str, at_once: int, seconds: float) -> Load:
 
 def _output(module: str, *arguments: str, given: str = "") -> str:
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, cwd=_ROOT, input=given, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, cwd=_ROOT, input=given, stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -1,6 +1,7 @@
-"""Two GiB in and two GiB out through little memory, and the limits that keep one caller from filling the disk."""
+"""Large files in and out through little memory, and the limits that keep one caller from filling the disk."""
 
 import hashlib
+import os
 import random
 import re
 import shutil
@@ -19,7 +20,7 @@ from wsrf_activity.engines import attempt
 from wsrf_activity.model import ns
 
 MIB = 1 << 20
-SIZE = 2048 * MIB
+SIZE = int(os.environ.get("BIG_FILES", "512")) * MIB  #: BIG_FILES=2048, as .ci/nightly has it, passes 31 bits
 MEMORY = 200 * MIB  #: that no process of the service may ever have had
 _FILLER = random.Random(2048).randbytes(MIB - 8)
 
@@ -113,7 +114,7 @@ def disk_usage(folder: Path) -> int:
     return sum(status.st_blocks * 512 for status in files.values())
 
 
-def test_two_gib_pass_through_little_memory(tmp_path: Path) -> None:
+def test_large_files_pass_through_little_memory(tmp_path: Path) -> None:
     """Sent in chunks, through `cat`, fetched whole and in parts: every byte right, and nowhere held in memory."""
     with limited(tmp_path, "parallel = 1") as server, server.client() as wire:
         reference, digest = put(server, content())

@@ -16,13 +16,13 @@ from wsrf_activity.store import Database, Records, codec, open_database
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group
 
-STORED = 20_000
+STORED = 6_000
 AFTER = (NOON + timedelta(seconds=STORED // 2), "m")
 
 
 @pytest.fixture
 async def database(database_url: str) -> AsyncIterator[Database]:
-    """Twenty owners with a thousand activities each, of which nearly all have ended."""
+    """Twenty owners with 300 activities each, of which nearly all have ended."""
     database = open_database(database_url)
     await database.change(_fill)
     if database_url.startswith("postgresql"):
