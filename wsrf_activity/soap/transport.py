@@ -237,11 +237,11 @@ class _Exchange:
 
 
 def _response(version: Version, message: etree._Element, status: int) -> Response:
-    return Response(markup.write(message), status, media_type=f"{version.media_type}; charset=utf-8")
+    return Response(markup.write(message), status, media_type=f"{version.media_type}; charset=UTF-8")
 
 
 def _description(document: bytes) -> Response:
-    return Response(document, media_type="text/xml; charset=utf-8")
+    return Response(document, media_type="text/xml; charset=UTF-8")
 
 
 def _version_of(request: Request) -> Version:
