@@ -157,3 +157,18 @@ def test_the_server_stops_though_clients_are_slow(tmp_path: Path) -> None:
         assert "Traceback" not in server.log.read_text()
         with server.start().client() as wire:
             wire.destroy(activity_id)
+
+
+def test_a_client_that_asks_before_it_sends(alone: Server, holder: Wire) -> None:
+    """It is told to go on where the body is wanted, and not where the answer is known without (RFC 9110, 10.1.1)."""
+    body = holder.envelope(LIST)
+    rest = f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\nConnection: close\r\n"
+    with socket.create_connection(address(alone), TIMEOUT) as client:
+        client.sendall(head(alone, "POST", "/activity", rest))
+        client.settimeout(TIMEOUT)
+        assert client.recv(1 << 16).startswith(b"HTTP/1.1 100 ")
+        client.sendall(body)
+        assert received(client).startswith(b"HTTP/1.1 200 ")
+    with socket.create_connection(address(alone), TIMEOUT) as client:
+        client.sendall(head(alone, "POST", "/activity", rest).replace(alone.token.encode(), b"wrong"))
+        assert received(client).startswith(b"HTTP/1.1 401 ")

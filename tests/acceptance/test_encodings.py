@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Iterator
 
 import pytest
+from lxml import etree
 
 from tests.acceptance.probing import refused
 from tests.server import Fault, Server, Wire
@@ -25,6 +26,29 @@ def wire(alone: Server, request: pytest.FixtureRequest) -> Iterator[Wire]:
 def test_gzip_is_read(wire: Wire, encoding: str) -> None:
     """As clients send it."""
     wire.post(gzip.compress(wire.envelope(LIST)), content_encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "zipped"),
+    [("gzip", True), ("deflate, gzip;q=0.5", True), ("*", True), ("gzip;q=0", False), ("identity", False), ("", False)],
+)
+def test_gzip_is_written(wire: Wire, accepted: str, zipped: bool) -> None:
+    """To who accepts it, and only where it is worth it."""
+    activity_id = wire.create("true")
+    bodies = (
+        f"<mex:GetMetadata><mex:Dialect>{ns.RMD}</mex:Dialect></mex:GetMetadata>",
+        "<wsrfrp:GetResourceProperty>act:Owner</wsrfrp:GetResourceProperty>",
+    )
+    for body, long in zip(bodies, (True, False), strict=True):
+        kind = "text/xml" if wire.version == ns.S11 else "application/soap+xml"
+        response = wire.http.post(
+            wire.address(activity_id),
+            content=wire.envelope(body),
+            headers={"content-type": kind, "accept-encoding": accepted},
+        )
+        assert response.headers.get("content-encoding") == ("gzip" if zipped and long else None)
+        assert response.headers["vary"] == "accept-encoding"
+        assert etree.QName(wire.read(response)[-1][0]).localname in ("Metadata", "GetResourcePropertyResponse")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from wsrf_activity.model.errors import (
     RequestConflict,
     Unavailable,
     UnknownService,
+    VersionMismatch,
 )
 from wsrf_activity.model.events import between
 from wsrf_activity.model.identity import Principal
@@ -70,7 +71,12 @@ class StartRequest:
     def digest(self) -> str:
         """Return what tells this request from another with the same id, however either was written."""
         given = self.input
-        source = hashlib.sha256(given).hexdigest() if isinstance(given, bytes) else repr(given)
+        if isinstance(given, bytes):
+            source = hashlib.sha256(given).hexdigest()
+        elif isinstance(given, UploadInput):
+            source = given.sha256 or f"upload {given.upload_id}"
+        else:
+            source = repr(given)
         lifetime = self.lifetime if isinstance(self.lifetime, datetime | timedelta | None) else "never"
         said = [self.service, self.command, sorted(self.parameters.items()), source, self.name, sorted(self.groups)]
         said += [self.run_id, str(lifetime), str(self.work_limit)]
@@ -175,42 +181,59 @@ class Manager:
             return self._visible(caller, changed), False
         return await self.get(caller, activity_id), True
 
-    async def abort(self, caller: Principal, activity_id: str, reason: str | None = None) -> Activity:
-        """End the work, all of it, and return when it has ended. What has ended already stays as it is."""
-        await self.get(caller, activity_id)
+    async def abort(
+        self, caller: Principal, activity_id: str, reason: str | None = None, if_version: int | None = None
+    ) -> Activity:
+        """End the work, all of it, and return when it has ended. What has ended already stays as it is.
+
+        Raises NoSuchActivity, and VersionMismatch where the activity has another version than ``if_version`` by now.
+        """
+        _check_version(await self.get(caller, activity_id), if_version)
         await self.remover.end_work(activity_id, reason or f"aborted by {caller.name}")
         return await self.get(caller, activity_id)
 
-    async def destroy(self, caller: Principal, activity_id: str) -> None:
-        """End the work and remove everything (WS-ResourceLifetime 1.2, Destroy). Raises NoSuchActivity."""
-        await self.get(caller, activity_id)
+    async def destroy(self, caller: Principal, activity_id: str, if_version: int | None = None) -> None:
+        """End the work and remove everything (WS-ResourceLifetime 1.2, Destroy).
+
+        Raises NoSuchActivity, and VersionMismatch where the activity has another version than ``if_version`` by now.
+        """
+        _check_version(await self.get(caller, activity_id), if_version)
         await self.remover.remove(activity_id, f"destroyed by {caller.name}")
 
     async def set_termination(
-        self, caller: Principal, activity_id: str, requested: Requested
+        self, caller: Principal, activity_id: str, requested: Requested, if_version: int | None = None
     ) -> tuple[Activity, datetime]:
         """Change when the record ends and return it with the current time (WS-ResourceLifetime 1.2).
 
-        Raises TerminationTimeRejected, NoSuchActivity.
+        Raises TerminationTimeRejected, NoSuchActivity, and VersionMismatch where ``if_version`` is not the version.
         """
         await self.get(caller, activity_id)
         now = self.clock()
         terminates = self.lifetime.change(requested, now)
 
         def step(old: Activity, at: datetime) -> Activity:
-            return changes.set_termination(self._visible(caller, old), terminates)
+            _check_version(self._visible(caller, old), if_version)
+            return changes.set_termination(old, terminates)
 
         return await self.ledger.change(activity_id, step), now
 
-    async def modify(self, caller: Principal, activity_id: str, change: Callable[[Activity], Activity]) -> Activity:
+    async def modify(
+        self,
+        caller: Principal,
+        activity_id: str,
+        change: Callable[[Activity], Activity],
+        if_version: int | None = None,
+    ) -> Activity:
         """Apply what a client changes of its activity, all of it in one version or nothing.
 
         ``change`` is a function from one version to the next, and may be called again. Raises what it raises,
-        InvalidParameter for what the server's own rules forbid, and NoSuchActivity.
+        InvalidParameter for what the server's own rules forbid, NoSuchActivity, and VersionMismatch where
+        ``if_version`` is not the version.
         """
 
         def step(old: Activity, now: datetime) -> Activity:
-            new = change(self._visible(caller, old))
+            _check_version(self._visible(caller, old), if_version)
+            new = change(old)
             self._check_texts(new.groups, new.name, new.run_id)
             if new.work_limit != old.work_limit:
                 service = self.services.get(new.service)
@@ -360,6 +383,12 @@ class Manager:
         if activity is None or activity.owner != caller.name or activity.expired(self.clock()):
             raise NoSuchActivity
         return activity
+
+
+def _check_version(activity: Activity, expected: int | None) -> None:
+    if expected is not None and activity.version != expected:
+        reason = f"the activity has version {activity.version} by now, not {expected}; read it and decide again"
+        raise VersionMismatch(reason, activity.version)
 
 
 def _time_out(future: "asyncio.Future[Activity | None]") -> None:

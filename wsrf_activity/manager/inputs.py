@@ -14,9 +14,10 @@ _BLOCK = 1 << 20  #: bytes handed to the disk at once
 
 @dataclass(frozen=True, slots=True)
 class UploadInput:
-    """An input that was sent ahead."""
+    """An input that was sent ahead, or beside the request: then ``sha256`` tells a retried one from another."""
 
     upload_id: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

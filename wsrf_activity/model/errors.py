@@ -7,6 +7,7 @@
         NoSuchActivity
       Refused
         NotPermitted
+          NotLoggedIn
         UnknownService
         InvalidParameter
         RequestConflict
@@ -55,6 +56,10 @@ class Refused(Problem):
 
 class NotPermitted(Refused):
     """The caller may not do that."""
+
+
+class NotLoggedIn(NotPermitted):
+    """No credentials, or wrong ones."""
 
 
 class UnknownService(Refused):

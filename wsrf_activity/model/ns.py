@@ -37,8 +37,10 @@ XSD: Final = "http://www.w3.org/2001/XMLSchema"
 XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 XML: Final = "http://www.w3.org/XML/1998/namespace"
 XOP: Final = "http://www.w3.org/2004/08/xop/include"
+RMD: Final = "http://docs.oasis-open.org/wsrf/rmd-1"  #: which properties change, and who may change them
 MEX: Final = "http://schemas.xmlsoap.org/ws/2004/09/mex"
 WSSE: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"
+WSU: Final = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"
 
 #: How messages and schemas abbreviate them: one prefix is one namespace everywhere, and none has a hyphen,
 #: because code generators turn prefixes into identifiers. In a WSDL ``soap`` and ``soap12`` are the bindings.

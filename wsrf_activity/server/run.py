@@ -80,8 +80,9 @@ async def _serve(
     )
     reaper = Reaper(manager, _utc_now)
     addresses = Addresses(base_url)
-    soap = SoapServer(manager, addresses, settings.envelope)
-    faces = Faces(manager, soap, _gate(settings, base_url), addresses)
+    gate = _gate(settings, base_url)
+    soap = SoapServer(manager, addresses, settings.envelope, gate.login)
+    faces = Faces(manager, soap, gate, addresses)
     server = _Server(application(faces), manager, lambda: _tell(settings, base_url, announce))
     try:
         await manager.start()

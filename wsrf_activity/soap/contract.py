@@ -77,6 +77,12 @@ def operations(document: str = "activity.wsdl") -> Mapping[str, Operation]:
 
 
 @cache
+def served() -> Mapping[str, Operation]:
+    """Return the operations that an activity's address and the service's answer: the port type's, and GetMetadata."""
+    return MappingProxyType({**operations(), **operations("metadata.wsdl")})
+
+
+@cache
 def schema_set() -> etree.XMLSchema:
     """Return all schemas as one, compiled; threads may share it for a yes or no, but not its error log."""
     return _compile()

@@ -152,6 +152,11 @@ def _version_mismatch() -> SoapProblem:
     return SoapProblem(Fault(code="VersionMismatch", reason=reason, action=ns.SOAP_FAULT_ACTION, headers=(upgrade,)))
 
 
+def _prefix(subcode: etree.QName) -> str:
+    """The standards with fault codes of their own are WS-Security and WS-Addressing."""
+    return "wsse" if subcode.namespace == ns.WSSE else "wsa"
+
+
 _CODES_11 = {"Sender": "Client", "Receiver": "Server"}
 
 
@@ -161,8 +166,9 @@ def _fault11(fault: Fault) -> etree._Element:
     if fault.subcodes:
         name = etree.QName(fault.subcodes[-1])
         element.remove(code)
-        code = etree.SubElement(element, "faultcode", nsmap={"wsa": name.namespace or ""})
-        code.text = f"wsa:{name.localname}"
+        prefix = _prefix(name)
+        code = etree.SubElement(element, "faultcode", nsmap={prefix: name.namespace or ""})
+        code.text = f"{prefix}:{name.localname}"
     else:
         code.text = f"soap:{_CODES_11.get(fault.code, fault.code)}"
     etree.SubElement(element, "faultstring").text = sayable(fault.reason)
@@ -178,8 +184,9 @@ def _fault12(fault: Fault) -> etree._Element:
     for subcode in fault.subcodes:
         name = etree.QName(subcode)
         code = etree.SubElement(code, f"{{{ns.S12}}}Subcode")
-        value = etree.SubElement(code, f"{{{ns.S12}}}Value", nsmap={"wsa": name.namespace or ""})
-        value.text = f"wsa:{name.localname}"
+        prefix = _prefix(name)
+        value = etree.SubElement(code, f"{{{ns.S12}}}Value", nsmap={prefix: name.namespace or ""})
+        value.text = f"{prefix}:{name.localname}"
     reason = etree.SubElement(etree.SubElement(element, f"{{{ns.S12}}}Reason"), f"{{{ns.S12}}}Text")
     reason.set(f"{{{ns.XML}}}lang", "en")
     reason.text = sayable(fault.reason)

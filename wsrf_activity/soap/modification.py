@@ -25,7 +25,7 @@ _VOLATILE = {f"{{{ns.RL}}}CurrentTime", f"{{{ns.ACT}}}Version"}  #: need not be 
 
 
 @dataclass(frozen=True, slots=True)
-class _Modifiable:
+class Modifiable:
     """A property that clients may change: its values as texts, and the activity with other ones."""
 
     many: bool
@@ -42,23 +42,23 @@ def _write_limit(activity: Activity, values: list[str], now: datetime) -> Activi
     return changes.set_work_limit(activity, None if text is None else parse_duration(text, now))
 
 
-_MODIFIABLE: dict[str, _Modifiable] = {
-    f"{{{ns.ACT}}}Name": _Modifiable(
+MODIFIABLE: dict[str, Modifiable] = {
+    f"{{{ns.ACT}}}Name": Modifiable(
         many=False,
         read=lambda activity: [activity.name] if activity.name else [],
         write=lambda activity, values, now: replace(activity, name=_single(values)),
     ),
-    f"{{{ns.ACT}}}RunId": _Modifiable(
+    f"{{{ns.ACT}}}RunId": Modifiable(
         many=False,
         read=lambda activity: [activity.run_id] if activity.run_id else [],
         write=lambda activity, values, now: replace(activity, run_id=_single(values)),
     ),
-    f"{{{ns.ACT}}}Group": _Modifiable(
+    f"{{{ns.ACT}}}Group": Modifiable(
         many=True,
         read=lambda activity: list(activity.groups),
         write=lambda activity, values, now: replace(activity, groups=tuple(dict.fromkeys(values))),
     ),
-    f"{{{ns.ACT}}}ExecutionDuration": _Modifiable(
+    f"{{{ns.ACT}}}ExecutionDuration": Modifiable(
         many=False,
         read=lambda activity: [] if activity.work_limit is None else [format_duration(activity.work_limit)],
         write=_write_limit,
@@ -93,7 +93,7 @@ class Modification:
         changed = activity
         for name in dict.fromkeys([*PROPERTIES, *(str(child.tag) for child in given)]):
             requested = given.findall(name)
-            if name in _MODIFIABLE:
+            if name in MODIFIABLE:
                 changed = self._change(changed, "Update" if requested else "Delete", name, requested)
             elif name not in _VOLATILE and _canonical(requested) != _canonical(property_values(view, name) or []):
                 reason = f"{etree.QName(name).localname} cannot be changed by clients"
@@ -116,7 +116,7 @@ class Modification:
         if name not in PROPERTIES:
             raise InvalidPropertyName(f"there is no resource property {local}")
         current = property_values(View(activity, self.now, self.addresses), name) or []
-        known = _MODIFIABLE.get(name)
+        known = MODIFIABLE.get(name)
         if known is None:
             reason = f"{local} cannot be changed by clients; these can: Name, RunId, Group, ExecutionDuration"
             raise self._refusal(activity, _READ_ONLY, reason, current, requested)

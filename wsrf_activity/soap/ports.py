@@ -1,20 +1,20 @@
 """The port type as Spyne services: one method for each operation of ``wsdl/activity.wsdl``."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from lxml import etree
 from spyne import AnyXml, Service, rpc
 
-from wsrf_activity.manager import Manager
+from wsrf_activity.manager import Manager, UploadInput
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import InvalidParameter, InvalidPropertyName, NoSuchActivity, TooLarge
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.soap import messages, query
+from wsrf_activity.soap import messages, metadata, query
 from wsrf_activity.soap.addressing import endpoint_reference
 from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, base_fault
 from wsrf_activity.soap.markup import resolve_qname
@@ -34,6 +34,8 @@ class Call:
     caller: Principal
     addresses: Addresses
     activity: str | None  #: the id that the address or the reference parameter names
+    if_version: int | None = None  #: the version that the activity must have for a change, from act:IfVersion
+    attachments: Mapping[str, str] = field(default_factory=dict)  #: SHA-256 of what came with the message, by upload
 
     @property
     def now(self) -> datetime:
@@ -73,6 +75,9 @@ class ActivityPort(Service):
     async def CreateActivity(ctx: Any, body: etree._Element) -> etree._Element:
         call: Call = ctx.udc
         request = messages.read_create(body, call.addresses, call.now)
+        if isinstance(request.input, UploadInput) and request.input.upload_id in call.attachments:
+            upload_id = request.input.upload_id
+            request = replace(request, input=UploadInput(upload_id, call.attachments[upload_id]))
         activity = await call.manager.create(call.caller, request)
         return messages.write_created(activity, call.addresses, call.now)
 
@@ -93,7 +98,7 @@ class ActivityPort(Service):
     async def Abort(ctx: Any, body: etree._Element) -> etree._Element:
         call: Call = ctx.udc
         reason = messages.read_reason(body)
-        return messages.write_aborted(await call.manager.abort(call.caller, call.activity_id, reason))
+        return messages.write_aborted(await call.manager.abort(call.caller, call.activity_id, reason, call.if_version))
 
 
 class ResourcePropertiesPort(Service):
@@ -181,14 +186,14 @@ class LifetimePort(Service):
     @operation
     async def Destroy(ctx: Any, body: etree._Element) -> etree._Element:
         call: Call = ctx.udc
-        await call.manager.destroy(call.caller, call.activity_id)
+        await call.manager.destroy(call.caller, call.activity_id, call.if_version)
         return _response(ns.RL, "DestroyResponse")
 
     @operation
     async def SetTerminationTime(ctx: Any, body: etree._Element) -> etree._Element:
         call: Call = ctx.udc
         requested = messages.read_set_termination(body, call.now)
-        activity, now = await call.manager.set_termination(call.caller, call.activity_id, requested)
+        activity, now = await call.manager.set_termination(call.caller, call.activity_id, requested, call.if_version)
         return messages.write_set_termination(activity, now)
 
 
@@ -213,7 +218,7 @@ async def _change(
     call: Call, request: Modification, body: etree._Element, change: Callable[[Activity], Activity]
 ) -> None:
     try:
-        await call.manager.modify(call.caller, call.activity_id, change)
+        await call.manager.modify(call.caller, call.activity_id, change, call.if_version)
     except InvalidParameter as problem:
         raise request.refused(await call.manager.get(call.caller, call.activity_id), problem, body) from None
 
@@ -231,4 +236,12 @@ def _no_topics(call: Call, name: str) -> SoapProblem:
     return SoapProblem(Fault(code=SENDER, reason=reason, action=ns.WSN_FAULT_ACTION, detail=(detail,)))
 
 
-SERVICES = (ActivityPort, ResourcePropertiesPort, ModificationPort, LifetimePort, NotificationPort)
+class MetadataPort(Service):
+    """WS-MetadataExchange (2004/09); everybody may know what it tells, of an activity that is theirs or not."""
+
+    @operation
+    async def GetMetadata(ctx: Any, body: etree._Element) -> etree._Element:
+        return metadata.answer(body, ctx.udc.addresses)
+
+
+SERVICES = (ActivityPort, ResourcePropertiesPort, ModificationPort, LifetimePort, NotificationPort, MetadataPort)

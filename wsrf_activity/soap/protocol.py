@@ -22,14 +22,14 @@ class ActivitySoap(ProtocolBase):
     mime_type = "text/xml"
 
     def set_app(self, app: Application | None) -> None:
-        """Find each operation's method; all four namespaces of the port type are served by one application."""
+        """Find each operation's method; all namespaces that are served are served by one application."""
         super().set_app(app)
         if app is None:
             return  # Spyne's own constructor calls it without one
         methods: Mapping[str, Any] = {
             descriptor.name: descriptor for service in app.services for descriptor in service.public_methods.values()
         }
-        self._methods = {body: methods[operation.name] for body, operation in contract.operations().items()}
+        self._methods = {body: methods[operation.name] for body, operation in contract.served().items()}
 
     def create_in_document(self, ctx: Any, in_string_encoding: str | None = None) -> None:
         """The transport has parsed the message."""

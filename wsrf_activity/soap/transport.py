@@ -1,10 +1,10 @@
 """Spyne's server on ASGI: a POST in, an envelope out, and in between an operation that may wait for a month."""
 
 import asyncio
+import gzip
 import logging
-import re
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypeVar
@@ -17,11 +17,25 @@ from starlette.responses import Response
 
 from wsrf_activity.manager import Manager
 from wsrf_activity.model import ns
+from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.addresses import Addresses
-from wsrf_activity.model.errors import Problem, TooLarge, Unavailable
+from wsrf_activity.model.errors import NotLoggedIn, Problem, TooLarge, Unavailable
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.soap import addressing, contract, description, envelope, faults, markup, properties
-from wsrf_activity.soap.envelope import SOAP11, SOAP12, Envelope, Version
+from wsrf_activity.model.listing import Upload
+from wsrf_activity.soap import (
+    addressing,
+    conditions,
+    contract,
+    credentials,
+    description,
+    envelope,
+    faults,
+    markup,
+    metadata,
+    mtom,
+    properties,
+)
+from wsrf_activity.soap.envelope import SOAP11, SOAP12, Envelope
 from wsrf_activity.soap.faults import Fault, SoapProblem
 from wsrf_activity.soap.ports import Call
 from wsrf_activity.soap.properties import View
@@ -30,9 +44,9 @@ from wsrf_activity.soap.protocol import application
 log = logging.getLogger(__name__)
 _APART = 1 << 16  #: bytes from which a message is parsed and checked away from the event loop
 _APART_AT_A_TIME = 4  #: messages; each may take a hundred times its size
-_CONTRACT = "activity.wsdl"
+_UNKNOWN_CALLER = 1 << 20  #: bytes that are read of somebody who may turn out to have no credentials
+_WORTH_COMPRESSING = 2048  #: bytes: less fits into a packet or two as it is
 _WAIT = f"{{{ns.ACT}}}Wait"
-_PARAMETER = re.compile(r';\s*([^\s=;]+)\s*=\s*(?:"([^"]*)"|([^\s";]*))')
 
 T = TypeVar("T")
 
@@ -42,20 +56,31 @@ class SoapServer(ServerBase):
 
     transport = "http://schemas.xmlsoap.org/soap/http"
 
-    def __init__(self, manager: Manager, addresses: Addresses, max_envelope: int) -> None:
-        """Serve ``manager`` at ``addresses``; a message may have ``max_envelope`` bytes."""
+    def __init__(
+        self, manager: Manager, addresses: Addresses, max_envelope: int, login: Callable[[str], Principal | None]
+    ) -> None:
+        """Serve ``manager`` at ``addresses``; a message may have ``max_envelope`` bytes.
+
+        ``login`` tells who has a token, None where nobody has, for messages that carry their credentials inside.
+        """
         super().__init__(application())
+        self._login = login
         self._manager = manager
         self._addresses = addresses
         self._max = max_envelope
         self._vocabulary = markup.Vocabulary()
         self._apart_at_a_time = asyncio.Semaphore(_APART_AT_A_TIME)
 
-    async def answer(self, request: Request, caller: Principal, activity_id: str | None) -> Response:
-        """Answer one POST. Whatever it holds, the answer is SOAP, and no trace of the inside is in it."""
-        exchange = _Exchange(_version_of(request))
+    async def answer(self, request: Request, caller: Principal | None, activity_id: str | None) -> Response:
+        """Answer one POST. Whatever it holds, the answer is SOAP, and no trace of the inside is in it.
+
+        ``caller`` is None where HTTP says nothing of who calls; raises NotLoggedIn where the message does not either.
+        """
+        exchange = _Exchange(request)
         try:
             reply = await self._answer(request, caller, activity_id, exchange)
+        except NotLoggedIn:
+            raise
         except (Problem, SoapProblem) as problem:
             return self._refusal(exchange, problem)
         except ClientDisconnect:
@@ -65,73 +90,120 @@ class SoapServer(ServerBase):
             return self._refusal(exchange, Unavailable("the server failed to answer; its log says why"))
         if not exchange.headers.answered(fault=False):
             return Response(status_code=202)
-        return _response(exchange.version, reply, 200)
+        return _response(exchange, reply, 200)
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a request that was refused before it was read: no credentials, say."""
-        exchange = _Exchange(_version_of(request))
+        exchange = _Exchange(request)
         response = self._refusal(exchange, problem)
         response.status_code = status
         response.headers.update(headers)
         return response
 
     def describe(self, request: Request) -> Response | None:
-        """Answer ``?wsdl``, ``?singleWsdl`` and ``?xsd=NAME``, whatever their case; None for anything else."""
+        """Answer ``?wsdl``, ``?singleWsdl``, ``?xsd=NAME`` and ``?rmd``, in any case; None for anything else."""
         query = {name.lower(): value for name, value in request.query_params.items()}
         base, schemas = self._addresses.base, f"{self._addresses.service}?xsd="
         try:
             if "wsdl" in query:
-                return _description(description.wsdl(query["wsdl"] or _CONTRACT, base, schemas))
-            if "singlewsdl" in query:
-                return _description(description.single_wsdl(query["singlewsdl"] or _CONTRACT, base))
-            if "xsd" in query:
-                return _description(description.xsd(query["xsd"], schemas))
+                document = description.wsdl(query["wsdl"] or metadata.WSDL_DOCUMENT, base, schemas)
+            elif "singlewsdl" in query:
+                document = description.single_wsdl(query["singlewsdl"] or metadata.WSDL_DOCUMENT, base)
+            elif "xsd" in query:
+                document = description.xsd(query["xsd"], schemas)
+            elif "rmd" in query:
+                document = metadata.property_descriptor(f"{self._addresses.service}?wsdl")
+            else:
+                return None
         except KeyError:
             return Response("there is no such document\n", 404, media_type="text/plain")
-        return None
+        return _compressed(Response(document, media_type="text/xml; charset=UTF-8"), request)
 
-    async def document(self, caller: Principal, activity_id: str) -> bytes:
+    def document(self, activity: Activity) -> bytes:
         """Return an activity's property document."""
-        activity = await self._manager.get(caller, activity_id)
         return markup.write(properties.document(View(activity, self._now, self._addresses)))
 
     async def _answer(
-        self, request: Request, caller: Principal, activity_id: str | None, exchange: "_Exchange"
+        self, request: Request, caller: Principal | None, activity_id: str | None, exchange: "_Exchange"
     ) -> etree._Element:
-        data = await self._body(request)
-        message = await self._understood(data, request, exchange)
+        message, package, caller = await self._authenticated(request, exchange, caller)
+        self._check(message, exchange.headers, exchange.soap_action())
         exchange.activity_id = exchange.headers.activity_id(activity_id)
-        call = Call(self._manager, caller, self._addresses, exchange.activity_id)
+        included = await self._included(message, package, caller) if package else {}
+        await self._run(exchange.apart, lambda: self._validate(message.body))
+        if_version = conditions.expected_version(message.headers, message.body, self._now)
+        call = Call(self._manager, caller, self._addresses, exchange.activity_id, if_version, included)
         work = self._dispatch(message.body, call)
         reply = await (_unless_gone(request, work) if message.body.tag == _WAIT else work)
-        action = contract.operations()[message.body.tag].output_action or ""
+        action = contract.served()[message.body.tag].output_action or ""
         return envelope.message(message.version, addressing.reply_headers(exchange.headers, action), reply)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _authenticated(
+        self, request: Request, exchange: "_Exchange", caller: Principal | None
+    ) -> tuple[Envelope, mtom.Package | None, Principal]:
+        """Read a message and who sends it; one of nobody is looked at for its credentials alone."""
+        if caller is not None:
+            message, package = await self._received(request, exchange, self._max)
+            return message, package, self._caller(caller, message)
+        try:
+            message, package = await self._received(request, exchange, min(self._max, _UNKNOWN_CALLER))
+        except (Problem, SoapProblem):
+            raise _not_logged_in() from None
+        return message, package, self._caller(None, message)
+
+    async def _received(
+        self, request: Request, exchange: "_Exchange", most: int
+    ) -> tuple[Envelope, mtom.Package | None]:
+        """Read a message of ``most`` bytes, and what comes beside it as far as that is not yet read."""
+        encoding = request.headers.get("content-encoding", "identity").strip().lower()
+        if exchange.media_type != mtom.MEDIA_TYPE:
+            data = await self._body(request, most)
+            return await self._parsed(data, encoding, exchange.parameters.get("charset"), exchange), None
+        if encoding != "identity":
+            raise faults.sender("a multipart message is not to be compressed", self._now, "Encoding")
+        package = mtom.Package(request.headers["content-type"], request.stream())
+        content_type, data = await package.root(most)
+        _, said = mtom.parameters(content_type)
+        return await self._parsed(data, encoding, said.get("charset"), exchange), package
+
+    async def _body(self, request: Request, most: int) -> bytes:
         """Read the request's body, never more of it than is allowed."""
-        if int(request.headers.get("content-length", 0)) > self._max:
+        if int(request.headers.get("content-length", 0)) > most:
             raise self._too_large()
         received = bytearray()
         async for chunk in request.stream():
             received += chunk
-            if len(received) > self._max:
+            if len(received) > most:
                 raise self._too_large()
         return bytes(received)
+
+    def _caller(self, caller: Principal | None, message: Envelope) -> Principal:
+        """Return who sends a message: what it says itself (WS-Security) counts for more than what HTTP says."""
+        given = credentials.read(message.headers, self._now)
+        if given is None:
+            if caller is None:
+                raise _not_logged_in()
+            return caller
+        found = self._login(given.password)
+        if found is None:
+            raise credentials.refused("FailedAuthentication", "the password is no token of this server")
+        return found
+
+    async def _included(self, message: Envelope, package: mtom.Package, caller: Principal) -> Mapping[str, str]:
+        def keep(content: AsyncIterator[bytes]) -> Awaitable[Upload]:
+            return self._manager.upload(caller, content)
+
+        return await mtom.include(message.body, package, keep, self._addresses, self._max)
 
     def _too_large(self) -> TooLarge:
         inputs = self._addresses.input
         return TooLarge(f"a message may have at most {self._max} bytes; send a large input by PUT to {inputs}")
 
-    async def _understood(self, data: bytes, request: Request, exchange: "_Exchange") -> Envelope:
-        """Return a message that has been found good in every respect but what it asks for."""
-        encoding = request.headers.get("content-encoding", "identity").strip().lower()
-        charset = _parameter(request.headers.get("content-type", ""), "charset")
-        apart = len(data) > _APART or encoding != "identity" or self._vocabulary.full
-        vocabulary = None if apart else self._vocabulary
-        message = await self._run(apart, lambda: self._read(data, encoding, charset, vocabulary, exchange))
-        self._check(message, exchange.headers, _soap_action(request))
-        await self._run(apart, lambda: self._validate(message.body))
-        return message
+    async def _parsed(self, data: bytes, encoding: str, charset: str | None, exchange: "_Exchange") -> Envelope:
+        """Return a message that has been found to be one; large ones are dealt with apart from then on."""
+        exchange.apart = len(data) > _APART or encoding != "identity" or self._vocabulary.full
+        vocabulary = None if exchange.apart else self._vocabulary
+        return await self._run(exchange.apart, lambda: self._read(data, encoding, charset, vocabulary, exchange))
 
     def _read(
         self,
@@ -165,11 +237,11 @@ class SoapServer(ServerBase):
     def _check(self, message: Envelope, headers: addressing.Headers, soap_action: str | None) -> None:
         """Refuse what must be understood and is not, and an Action that is not the body's."""
         for block in message.headers:
-            if not addressing.understood(block) and envelope.must_understand(block, message.version):
+            if not _understood(block) and envelope.must_understand(block, message.version):
                 raise envelope.not_understood(block, message.version)
         if headers.problem is not None:
             raise headers.problem
-        operation = contract.operations().get(message.body.tag)
+        operation = contract.served().get(message.body.tag)
         addressing.check_action(headers, soap_action, operation.input_action if operation else None)
         if operation is None:
             raise faults.sender(f"{_readable(message.body)} is no operation of this service", self._now, "NoOperation")
@@ -201,7 +273,7 @@ class SoapServer(ServerBase):
         blocks = [*addressing.reply_headers(exchange.headers, fault.action), *fault.headers]
         body = envelope.fault_body(exchange.version, fault)
         message = envelope.message(exchange.version, blocks, body)
-        return _response(exchange.version, message, envelope.http_status(exchange.version, fault))
+        return _response(exchange, message, envelope.http_status(exchange.version, fault))
 
     def _typed(self, exchange: "_Exchange", problem: Problem) -> Fault:
         tag = f"{{{ns.BF}}}Originator"
@@ -230,37 +302,59 @@ class SoapServer(ServerBase):
 class _Exchange:
     """What is known of a request so far: enough to answer it in kind, however early it fails."""
 
-    def __init__(self, version: Version) -> None:
-        self.version = version
+    def __init__(self, request: Request) -> None:
+        self.media_type, self.parameters = mtom.parameters(request.headers.get("content-type", ""))
+        kind = self.parameters.get("start-info", "") if self.media_type == mtom.MEDIA_TYPE else self.media_type
+        self.version = SOAP12 if kind.lower().startswith(SOAP12.media_type) else SOAP11  # until the envelope says
         self.headers = addressing.Headers()
         self.activity_id: str | None = None
+        self.apart = False  #: whether the message is so large that others must not wait for it
+        self.request = request
+
+    def soap_action(self) -> str | None:
+        """SOAP 1.1 has a header of its own for it, SOAP 1.2 a parameter of the content type; empty says nothing."""
+        return self.request.headers.get("soapaction", "").strip(' "') or self.parameters.get("action") or None
+
+    @property
+    def takes_parts(self) -> bool:
+        """Whether the client reads multipart messages: it has sent one, or says so."""
+        return self.media_type == mtom.MEDIA_TYPE or mtom.XOP_TYPE in self.request.headers.get("accept", "")
 
 
-def _response(version: Version, message: etree._Element, status: int) -> Response:
-    return Response(markup.write(message), status, media_type=f"{version.media_type}; charset=UTF-8")
+def _response(exchange: _Exchange, message: etree._Element, status: int) -> Response:
+    version = exchange.version
+    packed = mtom.write(message, version) if exchange.takes_parts else None
+    if packed is not None:
+        content_type, body = packed
+        return Response(body, status, headers={"content-type": content_type})
+    response = Response(markup.write(message), status, media_type=f"{version.media_type}; charset=UTF-8")
+    return _compressed(response, exchange.request)
 
 
-def _description(document: bytes) -> Response:
-    return Response(document, media_type="text/xml; charset=UTF-8")
+def _compressed(response: Response, request: Request) -> Response:
+    """Compress what is worth it for a client that accepts it (RFC 9110, section 12.5.3)."""
+    response.headers["vary"] = "accept-encoding"
+    if len(response.body) >= _WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", "")):
+        response.body = gzip.compress(response.body, compresslevel=1, mtime=0)
+        response.headers["content-encoding"] = "gzip"
+        response.headers["content-length"] = str(len(response.body))
+    return response
 
 
-def _version_of(request: Request) -> Version:
-    """The version that a message is taken for until its envelope says."""
-    content_type = request.headers.get("content-type", "").lower()
-    return SOAP12 if content_type.startswith(SOAP12.media_type) else SOAP11
+def _accepts_gzip(accepted: str) -> bool:
+    for choice in accepted.lower().split(","):
+        coding, _, weight = choice.partition(";")
+        if coding.strip() in ("gzip", "x-gzip", "*"):
+            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
 
 
-def _soap_action(request: Request) -> str | None:
-    """SOAP 1.1 has a header of its own for it, SOAP 1.2 a parameter of the content type; empty says nothing."""
-    header = request.headers.get("soapaction", "").strip(' "')
-    return header or _parameter(request.headers.get("content-type", ""), "action")
+def _understood(block: etree._Element) -> bool:
+    return addressing.understood(block) or block.tag == conditions.IF_VERSION or credentials.understood(block)
 
 
-def _parameter(content_type: str, name: str) -> str | None:
-    for match in _PARAMETER.finditer(content_type):
-        if match.group(1).lower() == name:
-            return match.group(2) or match.group(3) or None
-    return None
+def _not_logged_in() -> NotLoggedIn:
+    return NotLoggedIn("log in with the server's token: by HTTP Basic as the password, by Bearer, or by WS-Security")
 
 
 async def _unless_gone(request: Request, work: Awaitable[T]) -> T:

@@ -1,6 +1,7 @@
 """The routes. What is SOAP is passed on; each request is checked for its host, and most for who calls."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,7 +17,7 @@ from wsrf_activity.web import pages, results
 from wsrf_activity.web.faces import Faces
 from wsrf_activity.web.security import CHALLENGE, Gate
 
-_SOAP_TYPES = ("text/xml", "application/soap+xml")
+_SOAP_TYPES = ("text/xml", "application/soap+xml", "multipart/related")
 _STATUS: dict[type[errors.Problem], int] = {
     errors.NotFound: 404,
     errors.TooLarge: 413,
@@ -44,10 +45,12 @@ class _Routes:
             problem = errors.Refused(f"content type {content_type!r} is not SOAP; accepted: {', '.join(_SOAP_TYPES)}")
             return self.faces.soap.refuse(request, problem, 415, {})
         caller = self.faces.gate.caller(request)
-        if caller is None:
-            problem = errors.NotPermitted("log in with the server's token, by HTTP Basic as the password or by Bearer")
+        try:
+            if caller is None and "authorization" in request.headers:
+                raise errors.NotLoggedIn("the credentials are wrong: the password is the server's token")
+            return await self.faces.soap.answer(request, caller, request.path_params.get("id") or None)
+        except errors.NotLoggedIn as problem:
             return self.faces.soap.refuse(request, problem, 401, {"www-authenticate": CHALLENGE})
-        return await self.faces.soap.answer(request, caller, request.path_params.get("id") or None)
 
     async def get(self, request: Request) -> Response:
         """Answer the description to everybody, pages to those who may see them."""
@@ -102,7 +105,7 @@ def application(faces: Faces) -> ASGIApp:
         Route("/input", to.upload, methods=["PUT"]),
         Route("/health", to.health),
     ]
-    handlers = {errors.Problem: _plain_problem, ClientDisconnect: _gone}
+    handlers: dict[Any, Any] = {errors.Problem: _plain_problem, ClientDisconnect: _gone, 405: _other_method}
     return _HostChecked(Starlette(routes=routes, exception_handlers=handlers), faces.gate)
 
 
@@ -115,6 +118,14 @@ async def _plain_problem(request: Request, problem: Exception) -> Response:
     """Say a problem in a line of text: who asks here speaks plain HTTP."""
     status = next((_STATUS[kind] for kind in type(problem).__mro__ if kind in _STATUS), 500)
     return PlainTextResponse(f"{problem}\n", status)
+
+
+async def _other_method(request: Request, problem: HTTPException) -> Response:
+    """Say which methods there are: to who asks for that as an answer, to everybody else as a refusal."""
+    allowed = (problem.headers or {}).get("Allow", "")
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers={"allow": f"{allowed}, OPTIONS"})
+    return PlainTextResponse(f"{request.method} is not answered here; allowed: {allowed}\n", 405, {"allow": allowed})
 
 
 async def _gone(request: Request, problem: Exception) -> Response:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from wsrf_activity.manager import Manager
+from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Problem
 from wsrf_activity.model.identity import Principal
@@ -16,16 +17,16 @@ from wsrf_activity.web.security import Gate
 class Soap(Protocol):
     """What this room needs of the one that speaks SOAP."""
 
-    async def answer(self, request: Request, caller: Principal, activity_id: str | None) -> Response:
-        """Answer a POST."""
+    async def answer(self, request: Request, caller: Principal | None, activity_id: str | None) -> Response:
+        """Answer a POST; raises NotLoggedIn where neither HTTP, by ``caller``, nor the message says who calls."""
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a POST that is refused before it is read."""
 
     def describe(self, request: Request) -> Response | None:
-        """Answer ``?wsdl``, ``?singleWsdl`` and ``?xsd=``; None for anything else."""
+        """Answer ``?wsdl``, ``?singleWsdl``, ``?xsd=`` and ``?rmd``; None for anything else."""
 
-    async def document(self, caller: Principal, activity_id: str) -> bytes:
+    def document(self, activity: Activity) -> bytes:
         """Return an activity's property document."""
 
 

@@ -39,14 +39,18 @@ async def listing(faces: Faces, caller: Principal, request: Request) -> Response
 
 async def activity(faces: Faces, caller: Principal, request: Request) -> Response:
     """Return one activity: as a page, as JSON, or as its property document."""
-    activity_id = request.path_params["id"]
-    if _wants(request) == "xml":
-        document = await faces.soap.document(caller, activity_id)
-        return Response(document, media_type="application/xml")
-    found = await faces.manager.get(caller, activity_id)
-    if _wants(request) == "json":
-        return JSONResponse(as_json(faces, found))
-    return _page(found.name or found.id, _facts(faces, found))
+    kind = _wants(request)
+    found = await faces.manager.get(caller, request.path_params["id"])
+    if kind == "html":
+        return _page(found.name or found.id, _facts(faces, found))
+    # Weak: the version says whether anything has changed, while the document also tells the current time.
+    tag = f'W/"{found.version}-{kind}"'
+    headers = {"etag": tag, "vary": "accept", "cache-control": "private, no-cache"}
+    if tag in [known.strip() for known in request.headers.get("if-none-match", "").split(",")]:
+        return Response(status_code=304, headers=headers)
+    if kind == "xml":
+        return Response(faces.soap.document(found), media_type="application/xml", headers=headers)
+    return JSONResponse(as_json(faces, found), headers=headers)
 
 
 def as_json(faces: Faces, activity: Activity) -> dict[str, Any]:
