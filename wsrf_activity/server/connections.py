@@ -1,8 +1,11 @@
-"""What uvicorn leaves open: how long a client may take to say what it wants, and how much of a head that may be."""
+"""What uvicorn leaves open: how long a client may take to say what it wants, how much of a head that may be, and offers
+to speak another protocol.
+"""
 
 import asyncio
 from typing import Any, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SILENCE = 60.0  #: seconds for which a client may leave a request unfinished without another byte of it
@@ -13,6 +16,29 @@ _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
     b"content-type: text/plain\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 )
+
+
+class _Parser(httptools.HttpRequestParser):
+    """Reads a request with ``Upgrade: h2c`` as one without (RFC 9110, 7.8). Java's HttpClient, and so Apache CXF,
+    offers that first on each connection; httptools takes what follows for that protocol, so that the body is lost.
+    """
+
+    def __init__(self, protocol: "BoundedProtocol") -> None:
+        super().__init__(protocol)
+        self._protocol = protocol
+
+    def feed_data(self, data: Any) -> None:
+        """Parse; begin anew with a head that offers nothing where one did."""
+        while data:
+            try:
+                super().feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                if not self._protocol.declines():
+                    raise
+                data = self._protocol.head_without_offer() + bytes(data[offer.args[0] :])
+                super().__init__(self._protocol)
+            else:
+                return
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -26,6 +52,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to count."""
         super().connection_made(cast("asyncio.Transport", transport))
+        self.parser = _Parser(self)
         self._head = 0
         self._whole = False
         self._heard = self.loop.time()
@@ -51,6 +78,22 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._whole = False
 
+    def declines(self) -> bool:
+        """Whether the head that was read offers a protocol that nobody here speaks."""
+        offered = [value.lower() for name, value in self.headers if name == b"upgrade"]
+        return self.parser.should_upgrade() and offered not in ([], [b"websocket"])
+
+    def head_without_offer(self) -> bytes:
+        """Return the head that was read, to be read again."""
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())]
+        lines += [b"%s: %s" % (name, value) for name, value in self.headers if name != b"upgrade"]
+        return b"\r\n".join([*lines, b"", b""])
+
+    def on_headers_complete(self) -> None:
+        """Answer what will not be read again."""
+        if not self.declines():
+            super().on_headers_complete()
+
     def on_body(self, body: bytes) -> None:
         """Leave the body to those who know how much of it they want."""
         self._head = 0
@@ -58,6 +101,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """It is our turn now."""
+        if self.declines():
+            return
         self._head = 0
         self._whole = True
         super().on_message_complete()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -23,12 +24,15 @@ class Impatient(BoundedProtocol):
 async def application(
     scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
-    """Read the body; answer at once, or for /slow after five times the silence that is allowed to clients."""
-    while (await receive()).get("more_body"):
-        pass
+    """Say how long the body was: at once, or for /slow after five times the silence that is allowed to clients."""
+    read, more = 0, True
+    while more:
+        message = await receive()
+        read, more = read + len(message.get("body", b"")), message.get("more_body", False)
     if scope["path"] == "/slow":
         await asyncio.sleep(5 * Impatient.silence)
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    headers = [(b"content-length", b"2"), (b"read", str(read).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": b"ok"})
 
 
@@ -97,3 +101,28 @@ async def test_bodies_and_requests_in_a_row_have_none(port: int) -> None:
     one = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n" + b"x" * 100_000
     answer = await talk(port, *[one] * 30, one.replace(b"Host", b"Connection: close\r\nHost"))
     assert answer.count(b"200 OK") == 31
+
+
+@pytest.mark.parametrize("connection", [b"Upgrade, HTTP2-Settings", b"close, Upgrade"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        [b"Content-Length: 4\r\n\r\n", b"bo", b"dy"],
+        [b"Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"],
+    ],
+)
+async def test_a_body_is_read_though_another_protocol_is_offered(
+    port: int, connection: bytes, body: list[bytes]
+) -> None:
+    """As Java's HttpClient does with its first request."""
+    offer = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: " + connection + b"\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEA\r\n"
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = await talk(port, offer, *body, *([] if b"close" in connection else [last]))
+    assert re.findall(rb"read: (\d+)", answer) == ([b"4"] if b"close" in connection else [b"4", b"0"])
+
+
+async def test_many_offers_at_once(port: int) -> None:
+    """Each is declined, and answered in turn."""
+    one = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\nx"
+    answer = await talk(port, one * 300, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert re.findall(rb"read: (\d+)", answer) == [b"1"] * 300 + [b"0"]
