@@ -27,12 +27,12 @@ _KINDS = {
 }
 _TYPE_REFERENCES = ("type", "base", "itemType", "memberTypes")
 
-# No message names them: they travel in wildcards and headers, and clients want their types nevertheless. JAX-WS
-# fails without the element wsa:EndpointReference.
+# No message names them: they travel in wildcards and headers, and clients want their types nevertheless. The binding
+# of wsimport fails without the element wsa:EndpointReference, that of CXF without any of the four.
 _ALWAYS: frozenset[Component] = frozenset(
     ("element", f"{{{namespace}}}{name}")
     for namespace, names in {
-        ns.WSA: ("EndpointReference",),
+        ns.WSA: ("EndpointReference", "From", "ReplyTo", "FaultTo"),
         ns.ACT: ("StatusChange", "ProgressReport", "ErrorReport", "ResultReport", "Event", "IfVersion", "Value"),
         ns.RL: ("TerminationNotification",),
         ns.RP: ("ResourcePropertyValueChangeNotification",),
