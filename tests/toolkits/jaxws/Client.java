@@ -1,5 +1,6 @@
 import activity.wsrf._1.*;
 import activity.wsrf._1.wsdl.*;
+import java.io.StringReader;
 import java.net.URI;
 import java.net.URL;
 import java.net.http.HttpClient;
@@ -12,6 +13,7 @@ import javax.xml.datatype.DatatypeFactory;
 import javax.xml.namespace.QName;
 import javax.xml.ws.BindingProvider;
 import javax.xml.ws.soap.AddressingFeature;
+import javax.xml.transform.stream.StreamSource;
 import javax.xml.ws.wsaddressing.W3CEndpointReference;
 import org.oasis_open.docs.wsrf.rl_2.*;
 import org.oasis_open.docs.wsrf.rp_2.*;
@@ -52,11 +54,11 @@ public class Client {
         request.setCommand("sort | uniq");
         request.setInput("b\na\nb\n".getBytes());
         reference = login(service.getActivitySoap11()).createActivity(request).getEndpointReference();
-        activity = port();
+        activity = port(reference);
     }
 
-    /** A port for the activity: JAX-WS takes the address and the reference parameters out of the endpoint reference. */
-    ActivityPortType port() {
+    /** A port that goes to the address of an endpoint reference and sends its reference parameters as headers. */
+    ActivityPortType port(W3CEndpointReference reference) {
         return login(service.getPort(reference, ActivityPortType.class, new AddressingFeature()));
     }
 
@@ -85,7 +87,7 @@ public class Client {
         expression.getContent().add("/*/act:ExitCode");
         QueryResourceProperties request = new QueryResourceProperties();
         request.setQueryExpression(expression);
-        ActivityPortType port = port();
+        ActivityPortType port = port(reference);
         ((BindingProvider) port).getBinding().setHandlerChain(List.of(new Prefix("act", ACT)));
         List<Object> found = port.queryResourceProperties(request).getContent();
         Steps.expect(0, ((JAXBElement<?>) found.get(0)).getValue());
@@ -109,9 +111,9 @@ public class Client {
     }
 
     void header() throws Exception {
-        ActivityPortType port = port();
-        context(port).put(BindingProvider.ENDPOINT_ADDRESS_PROPERTY, SERVICE);
-        expectCompleted(port);
+        // With the service's address the reference parameter alone says which activity is meant.
+        String moved = reference.toString().replace(address() + "<", SERVICE + "<");
+        expectCompleted(port(new W3CEndpointReference(new StreamSource(new StringReader(moved)))));
     }
 
     void url() throws Exception {
