@@ -1,15 +1,15 @@
 """WS-ResourceLifetime 1.2: termination times are kept to, changed within bounds, and leave nothing behind; Destroy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from lxml import etree
 
 from tests.acceptance.commands import Gate
-from tests.acceptance.conftest import CONFIG
+from tests.acceptance.conftest import ALICE, CONFIG
 from tests.acceptance.watching import Asked, Life, eventually, processes_of, rewind, traces
-from tests.server import Fault, Server, Wire
+from tests.server import Fault, Server, Wire, running
 from wsrf_activity.model import ns
 from wsrf_activity.model.lifetime import parse_time
 
@@ -270,3 +270,75 @@ def test_destroy_ends_running_work(server: Server, wire: Wire, gates: Callable[[
     assert caught.value.name == "ResourceUnknownFault"
     assert traces(server, activity_id) == []
     assert_unknown(wire, activity_id)
+
+
+BOUNDS = """
+[principals.alice]
+token = "alice-0123456789abcdef"
+commands = true
+maximum = "P3D"
+
+[services.short]
+command = ["true"]
+maximum = "P1D"
+
+[services.long]
+command = ["true"]
+maximum = "P900D"
+
+[services.fixed]
+command = ["true"]
+lifetime = "fixed"
+"""
+
+
+@pytest.fixture(scope="module")
+def bounded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(Server(tmp_path_factory.mktemp("bounded") / "server", None, BOUNDS)) as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("token", "content", "days"),
+    [
+        (None, "<act:Command>true</act:Command>", 366),
+        (None, "<act:Service>short</act:Service>", 1),
+        (None, "<act:Service>long</act:Service>", 900),
+        (ALICE, "<act:Command>true</act:Command>", 3),
+        (ALICE, "<act:Service>short</act:Service>", 1),
+        (ALICE, "<act:Service>long</act:Service>", 3),
+    ],
+)
+def test_bounds_per_service_and_owner(bounded: Server, token: str | None, content: str, days: int) -> None:
+    """At the start and later, and the fault tells the range."""
+    wanted = "<act:InitialTerminationTime>P{}D</act:InitialTerminationTime>"
+    change = (
+        "<wsrfrl:SetTerminationTime><wsrfrl:RequestedLifetimeDuration>P{}D</wsrfrl:RequestedLifetimeDuration>"
+        "</wsrfrl:SetTerminationTime>"
+    )
+    with bounded.client(token=token) as wire:
+        activity_id = wire.start(content + wanted.format(days))
+        with pytest.raises(Fault) as refused:
+            wire.start(content + wanted.format(days + 1))
+        assert refused.value.name == "UnacceptableInitialTerminationTimeFault"
+        wire.call(change.format(days), activity_id)
+        with pytest.raises(Fault) as refused:
+            wire.call(change.format(days + 1), activity_id)
+        assert refused.value.name == "TerminationTimeChangeRejectedFault"
+        assert "up to 20" in refused.value.description
+
+
+def test_a_service_whose_times_are_its_own(bounded: Server) -> None:
+    """UnableToSetTerminationTimeFault is for what cannot be set at all (WS-ResourceLifetime 1.2)."""
+    with bounded.client() as wire:
+        activity_id = wire.start("<act:Service>fixed</act:Service>")
+        never = f"<wsrfrl:RequestedTerminationTime {NIL}/>"
+        for time in ("<wsrfrl:RequestedLifetimeDuration>PT1H</wsrfrl:RequestedLifetimeDuration>", never):
+            with pytest.raises(Fault) as refused:
+                wire.call(f"<wsrfrl:SetTerminationTime>{time}</wsrfrl:SetTerminationTime>", activity_id)
+            assert refused.value.name == "UnableToSetTerminationTimeFault"
+            assert refused.value.code == "Sender"
+        with pytest.raises(Fault) as refused:
+            wire.start("<act:Service>fixed</act:Service><act:InitialTerminationTime>PT1H</act:InitialTerminationTime>")
+        assert refused.value.name == "UnacceptableInitialTerminationTimeFault"
+        wire.destroy(activity_id)

@@ -20,10 +20,12 @@ from wsrf_activity.manager.waiting import Condition, Waiters
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import COMMAND_SERVICE, Activity, Work, new_id
 from wsrf_activity.model.errors import (
+    InitialTerminationTimeRejected,
     InvalidParameter,
     NoSuchActivity,
     NotPermitted,
     RequestConflict,
+    TerminationTimeFixed,
     Unavailable,
     UnknownService,
     VersionMismatch,
@@ -205,11 +207,15 @@ class Manager:
     ) -> tuple[Activity, datetime]:
         """Change when the record ends and return it with the current time (WS-ResourceLifetime 1.2).
 
-        Raises TerminationTimeRejected, NoSuchActivity, and VersionMismatch where ``if_version`` is not the version.
+        Raises TerminationTimeRejected, TerminationTimeFixed, NoSuchActivity, and VersionMismatch where ``if_version``
+        is not the version.
         """
-        await self.get(caller, activity_id)
+        activity = await self.get(caller, activity_id)
+        service = self.services.get(activity.service)
+        if service is not None and service.fixed_lifetime:
+            raise TerminationTimeFixed(f"service {service.name} sets the termination time itself")
         now = self.clock()
-        terminates = self.lifetime.change(requested, now)
+        terminates = self._policy(caller, activity.service).change(requested, now)
 
         def step(old: Activity, at: datetime) -> Activity:
             _check_version(self._visible(caller, old), if_version)
@@ -285,6 +291,11 @@ class Manager:
     def _accepted(self, caller: Principal, request: StartRequest, now: datetime) -> Activity:
         self._check_texts(request.groups, request.name, request.run_id, request.request_id)
         service, work, limit = self._work(caller, request)
+        known = self.services.get(service)
+        if known is not None and known.fixed_lifetime and request.lifetime is not None:
+            latest = self._policy(caller, service).latest(now)
+            reason = f"service {service} sets the termination time itself: send none"
+            raise InitialTerminationTimeRejected(reason, latest or now, latest)
         return Activity(
             id=new_id(),
             owner=caller.name,
@@ -294,12 +305,17 @@ class Manager:
             name=request.name,
             run_id=request.run_id,
             groups=tuple(dict.fromkeys(request.groups)),
-            terminates=self.lifetime.initial(request.lifetime, now),
+            terminates=self._policy(caller, service).initial(request.lifetime, now),
             lifetime_set=request.lifetime is not None,
             work_limit=self._limit(request.work_limit, limit),
             request_id=request.request_id,
             request_digest=request.digest() if request.request_id else None,
         )
+
+    def _policy(self, caller: Principal, service_name: str) -> LifetimePolicy:
+        """Return the bounds of termination times for one caller and service."""
+        service = self.services.get(service_name)
+        return self.lifetime.bounded(service.maximum if service else None, caller.maximum)
 
     def _check_texts(self, groups: tuple[str, ...], *texts: str | None) -> None:
         if len(groups) > _GROUPS:
@@ -314,12 +330,13 @@ class Manager:
                 raise NotPermitted("command lines are not open to this caller; start a service by its name")
             if request.parameters:
                 raise InvalidParameter("a command line has no parameters", next(iter(request.parameters)))
-            return COMMAND_SERVICE, ad_hoc(request.command, self.lifetime.keep), None
+            return COMMAND_SERVICE, ad_hoc(request.command, self._policy(caller, COMMAND_SERVICE).keep), None
         service = self.services.get(request.service or "")
         if service is None:
             known = ", ".join(sorted(self.services)) or "none"
             raise UnknownService(f"there is no service {request.service!r}; configured: {known}")
-        return service.name, service.work(request.parameters, self.lifetime.keep), service.work_limit
+        keep = self._policy(caller, service.name).keep
+        return service.name, service.work(request.parameters, keep), service.work_limit
 
     def _limit(self, requested: timedelta | None, service: timedelta | None) -> timedelta | None:
         """Return the limit of work: a client may shorten what the operator allows, not lengthen it."""

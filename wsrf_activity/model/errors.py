@@ -15,6 +15,7 @@
         VersionMismatch
         TerminationTimeRejected
         InitialTerminationTimeRejected
+        TerminationTimeFixed
         InvalidPropertyName
         UnknownQueryDialect
         InvalidQuery
@@ -113,6 +114,10 @@ class TerminationTimeRejected(Refused):
 
 class InitialTerminationTimeRejected(TerminationTimeRejected):
     """The same at the start of an activity."""
+
+
+class TerminationTimeFixed(Refused):
+    """A service whose termination times cannot be set at all (WS-ResourceLifetime 1.2)."""
 
 
 class InvalidPropertyName(Refused):

@@ -87,6 +87,16 @@ class LifetimePolicy:
     keep: timedelta = timedelta(days=14)  #: after the end, where no client chose
     maximum: timedelta | None = timedelta(days=366)  #: from now; None allows "never"
 
+    def bounded(self, *maxima: timedelta | None) -> "LifetimePolicy":
+        """Return the policy where a service or an owner has bounds of its own: the least of them takes the place of
+        the general one.
+        """
+        own = [maximum for maximum in maxima if maximum is not None]
+        if not own:
+            return self
+        maximum = min(own)
+        return LifetimePolicy(keep=min(self.keep, maximum), maximum=maximum)
+
     def latest(self, now: datetime) -> datetime | None:
         """Return the latest time that is accepted now; None is no bound."""
         return None if self.maximum is None else add(now, self.maximum)

@@ -104,6 +104,10 @@ class Service:
     results: Mapping[str, ResultSpec] = field(default_factory=dict)
     work_limit: timedelta | None = None
     keep: timedelta | None = None
+    maximum: timedelta | None = (
+        None  #: the longest lifetime, from now, that a client may choose; None: as the server has
+    )
+    fixed_lifetime: bool = False  #: whether clients choose none at all
     restart: RestartPolicy = RestartPolicy.ABORT
     retries: int = 0
     documentation: str | None = None

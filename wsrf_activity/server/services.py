@@ -35,6 +35,8 @@ def _service(name: str, table: Table) -> Service:
         results={key: _result(key, given) for key, given in table.table("results").tables()},
         work_limit=table.take("work_limit", span, None),
         keep=table.take("keep", span, None),
+        maximum=table.take("maximum", span, None),
+        fixed_lifetime=table.take("lifetime", _fixed, False),
         restart=table.take("restart", _restart, RestartPolicy.ABORT),
         retries=table.take("retries", whole, 0),
         documentation=table.take("documentation", text, None),
@@ -94,6 +96,12 @@ def _result(name: str, table: Table) -> ResultSpec:
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise SettingsError(f"{table.name}.path: accepted: a path inside the working folder")
     return ResultSpec(str(path), table.take("media_type", text, "application/octet-stream"))
+
+
+def _fixed(value: Any) -> bool:
+    if value not in ("open", "fixed"):
+        raise ValueError("accepted: open, fixed")
+    return bool(value == "fixed")
 
 
 def _command(value: Any) -> tuple[str, ...]:

@@ -199,5 +199,6 @@ def _accounts(table: Table) -> tuple[Account, ...]:
         if not 0 < len(name) <= 255:
             raise SettingsError("principals: a name has 1 to 255 characters")
         commands = principal.take("commands", flag, False)
-        accounts.append(Account(principal=Principal(name, commands), token=token))
+        maximum = principal.take("maximum", span, None)
+        accounts.append(Account(principal=Principal(name, commands, maximum), token=token))
     return tuple(accounts)

@@ -92,6 +92,7 @@ _TABLE: dict[type[errors.Problem], _Typed] = {
     errors.InvalidState: _Typed(_act("InvalidStateFault"), SENDER, _state),
     errors.VersionMismatch: _Typed(_act("VersionMismatchFault"), SENDER, _version),
     errors.TerminationTimeRejected: _Typed(f"{{{ns.RL}}}TerminationTimeChangeRejectedFault"),
+    errors.TerminationTimeFixed: _Typed(f"{{{ns.RL}}}UnableToSetTerminationTimeFault"),
     errors.InitialTerminationTimeRejected: _Typed(
         f"{{{ns.WSNT}}}UnacceptableInitialTerminationTimeFault", SENDER, _initial_time
     ),
