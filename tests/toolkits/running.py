@@ -21,16 +21,17 @@ def version(toolkit: Toolkit, scratch: Path) -> str | None:
     return words[-1] if exit_code == 0 and words else None
 
 
-def run(toolkit: Toolkit, server: Server, scratch: Path) -> Report:
+def run(toolkit: Toolkit, server: Server, scratch: Path, wsdl: str = "wsdl") -> Report:
     """Build and run the program in a fresh copy of its folder, and return what it said.
 
-    Raises LookupError where the toolkit is not installed.
+    `wsdl` is the form that it gets as WSDL: the one that imports its schemas, or `singleWsdl`. Raises LookupError where
+    the toolkit is not installed.
     """
     found = version(toolkit, scratch)
     if found is None:
         raise LookupError(f"{toolkit.title} is not installed: .ci/toolkits install {toolkit.name}")
     environment = _environment(toolkit) | {
-        "WSDL": f"{server.base}/activity?wsdl",
+        "WSDL": f"{server.base}/activity?{wsdl}",
         "SINGLE_WSDL": f"{server.base}/activity?singleWsdl",
         "ADDRESS": f"{server.base}/activity",
         "TOKEN": server.token,

@@ -13,6 +13,9 @@ from tests.toolkits.matrix import STEPS, Report, Toolkit, complaints, toolkits
 from tests.toolkits.running import run
 
 TOOLKITS = toolkits()
+#: Generating and compiling code takes its time: what does so is run once, the others with the WSDL in one document too.
+CASES = [(toolkit, "wsdl") for toolkit in TOOLKITS]
+CASES += [(toolkit, "singleWsdl") for toolkit in TOOLKITS if not toolkit.build]
 ALL = os.environ.get("TOOLKITS") == "all"
 CI = os.environ.get("CI") == "true"
 
@@ -25,12 +28,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert "Traceback" not in server.log.read_text()
 
 
-@pytest.mark.parametrize("toolkit", TOOLKITS, ids=lambda toolkit: toolkit.name)
-def test_the_toolkit_gets_through(toolkit: Toolkit, server: Server, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("toolkit", "wsdl"), CASES, ids=[f"{toolkit.name}-{wsdl}" for toolkit, wsdl in CASES])
+def test_the_toolkit_gets_through(toolkit: Toolkit, wsdl: str, server: Server, tmp_path: Path) -> None:
     if toolkit.nightly and not ALL:
         pytest.skip("heavy: runs where TOOLKITS=all")
     try:
-        report = run(toolkit, server, tmp_path / toolkit.name)
+        report = run(toolkit, server, tmp_path / toolkit.name, wsdl)
     except LookupError as error:
         if CI:
             raise
