@@ -327,6 +327,7 @@ def _response(exchange: _Exchange, message: etree._Element, status: int) -> Resp
     if packed is not None:
         content_type, body = packed
         return Response(body, status, headers={"content-type": content_type})
+    # In capital letters, since Ruby's REXML loses the beginning of a document that it is told to be in utf-8.
     response = Response(markup.write(message), status, media_type=f"{version.media_type}; charset=UTF-8")
     return _compressed(response, exchange.request)
 
