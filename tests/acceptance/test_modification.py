@@ -113,8 +113,25 @@ def test_the_limit_of_work_stays_once_it_has_ended(wire: Wire) -> None:
             "<wsrfrp:Update><act:ExecutionDuration>PT1H</act:ExecutionDuration></wsrfrp:Update>",
         )
     assert caught.value.name == "UnableToModifyResourcePropertyFault"
+    assert cause_of(caught.value) == "InvalidStateFault"
     set_properties(wire, activity_id, "<wsrfrp:Update><act:Name>late</act:Name></wsrfrp:Update>")
     assert texts(wire, activity_id, "Name") == ["late"]
+
+
+def cause_of(fault: Fault) -> str:
+    """Return the name of the fault that a fault names as its cause (WS-BaseFaults 1.2, section 2)."""
+    assert fault.detail is not None
+    [cause] = fault.detail.iterfind(f"{{{ns.BF}}}FaultCause/*")
+    assert cause.findtext(f"{{{ns.BF}}}Timestamp")
+    assert cause.findtext(f"{{{ns.BF}}}Description")
+    return etree.QName(cause).localname
+
+
+def test_a_rule_that_was_broken_is_the_cause(wire: Wire, held: str) -> None:
+    """Whoever knows the cause's type learns more than that the change was refused."""
+    with pytest.raises(Fault) as caught:
+        set_properties(wire, held, f"<wsrfrp:Update><act:RunId>{'x' * 256}</act:RunId></wsrfrp:Update>")
+    assert (caught.value.name, cause_of(caught.value)) == ("InvalidModificationFault", "InvalidParameterFault")
 
 
 def put(wire: Wire, activity_id: str, document: etree._Element) -> etree._Element:

@@ -16,6 +16,7 @@ from wsrf_activity.model.lifetime import format_duration, stamp
 MAX_TEXT = 2000  #: characters of what is said in a fault: it may quote what the client sent
 ERROR_CODES = "urn:wsrf-activity:1:error"  #: the dialect of our wsrf-bf:ErrorCode
 SENDER, RECEIVER = "Sender", "Receiver"
+_GENERIC = f"{{{ns.BF}}}BaseFault"  #: of problems that have no fault of their own
 _UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -81,8 +82,8 @@ def _initial_time(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
 
 
 _TABLE: dict[type[errors.Problem], _Typed] = {
-    errors.Problem: _Typed(f"{{{ns.BF}}}BaseFault", RECEIVER),
-    errors.Refused: _Typed(f"{{{ns.BF}}}BaseFault"),
+    errors.Problem: _Typed(_GENERIC, RECEIVER),
+    errors.Refused: _Typed(_GENERIC),
     errors.NotFound: _Typed(f"{{{ns.R}}}ResourceUnknownFault"),
     errors.Unavailable: _Typed(f"{{{ns.R}}}ResourceUnavailableFault", RECEIVER),
     errors.NotPermitted: _Typed(_act("NotPermittedFault")),
@@ -106,22 +107,40 @@ _TABLE: dict[type[errors.Problem], _Typed] = {
 
 def fault_of(problem: errors.Problem, now: datetime, originator: etree._Element | None) -> Fault:
     """Return the typed fault of a problem; ``originator`` is the endpoint reference of what was asked."""
-    typed = next(_TABLE[kind] for kind in type(problem).__mro__ if kind in _TABLE)
-    generic = typed.element == f"{{{ns.BF}}}BaseFault"
-    code = type(problem).__name__ if generic else None
-    detail = base_fault(typed.element, problem.description, now, originator, code)
-    for tag, text in typed.extras(problem):
-        if text is not None:
-            etree.SubElement(detail, tag).text = sayable(text)
+    typed = _typed(problem)
+    detail = _written(problem, typed, now, originator)
     in_wsn = typed.element.startswith(f"{{{ns.WSNT}}}")
     action = ns.WSN_FAULT_ACTION if in_wsn else ns.WSRF_FAULT_ACTION
     return Fault(code=typed.code, reason=problem.description, action=action, detail=(detail,))
 
 
-def base_fault(
-    tag: str, description: str, now: datetime, originator: etree._Element | None, code: str | None = None
+def _typed(problem: errors.Problem) -> _Typed:
+    return next(_TABLE[kind] for kind in type(problem).__mro__ if kind in _TABLE)
+
+
+def _written(
+    problem: errors.Problem, typed: _Typed, now: datetime, originator: etree._Element | None
 ) -> etree._Element:
-    """Return an element of BaseFaultType (WS-BaseFaults 1.2, section 2), its children in the schema's order."""
+    code = type(problem).__name__ if typed.element == _GENERIC else None
+    detail = base_fault(typed.element, problem.description, now, originator, code, problem.__cause__)
+    for tag, text in typed.extras(problem):
+        if text is not None:
+            etree.SubElement(detail, tag).text = sayable(text)
+    return detail
+
+
+def base_fault(
+    tag: str,
+    description: str,
+    now: datetime,
+    originator: etree._Element | None,
+    code: str | None = None,
+    cause: BaseException | None = None,
+) -> etree._Element:
+    """Return an element of BaseFaultType (WS-BaseFaults 1.2, section 2), its children in the schema's order.
+
+    ``cause`` is told as FaultCause where it is a problem with a fault of its own, and so is what caused that.
+    """
     namespace = etree.QName(tag).namespace
     prefix = next((p for p, uri in ns.PREFIXES.items() if uri == namespace), None)
     fault = etree.Element(tag, nsmap={**({prefix: namespace} if prefix else {}), "wsrfbf": ns.BF})
@@ -132,6 +151,9 @@ def base_fault(
     if code is not None:
         etree.SubElement(fault, f"{{{ns.BF}}}ErrorCode", dialect=ERROR_CODES).text = code
     etree.SubElement(fault, f"{{{ns.BF}}}Description").text = sayable(description)
+    if isinstance(cause, errors.Problem) and (typed := _typed(cause)).element != _GENERIC:
+        # A bare BaseFault may not stand there: the schema wants another namespace's element.
+        etree.SubElement(fault, f"{{{ns.BF}}}FaultCause").append(_written(cause, typed, now, None))
     return fault
 
 

@@ -131,14 +131,14 @@ class Modification:
         try:
             return known.write(activity, values, self.now)
         except InvalidState as error:
-            raise self._refusal(activity, _READ_ONLY, str(error), current, requested) from None
+            raise self._refusal(activity, _READ_ONLY, str(error), current, requested, error) from None
         except (ValueError, OverflowError, Refused) as error:
-            raise self._refusal(activity, _INVALID, f"{local}: {error}", current, requested) from None
+            raise self._refusal(activity, _INVALID, f"{local}: {error}", current, requested, error) from None
 
     def refused(self, activity: Activity, problem: Refused, given: Iterable[etree._Element]) -> SoapProblem:
         """Return the fault for a change that a rule of the server's own forbids."""
         current = document(View(activity, self.now, self.addresses))
-        return self._refusal(activity, _INVALID, problem.description, [current], list(given))
+        return self._refusal(activity, _INVALID, problem.description, [current], list(given), problem)
 
     def _refusal(
         self,
@@ -147,10 +147,11 @@ class Modification:
         reason: str,
         current: Iterable[etree._Element],
         requested: Iterable[etree._Element],
+        cause: Exception | None = None,
     ) -> SoapProblem:
-        """Return a fault that says what the value is, what was asked for, and that nothing has changed."""
+        """Return a fault that says what the value is, what was asked for, why not, and that nothing has changed."""
         originator = endpoint_reference(self.addresses, activity.id, tag=f"{{{ns.BF}}}Originator")
-        detail = base_fault(f"{{{ns.RP}}}{self.fault or name}", reason, self.now, originator)
+        detail = base_fault(f"{{{ns.RP}}}{self.fault or name}", reason, self.now, originator, cause=cause)
         failure = etree.SubElement(detail, f"{{{ns.RP}}}ResourcePropertyChangeFailure", Restored="true")
         for tag, values in (("CurrentValue", current), ("RequestedValue", requested)):
             copies = [etree.fromstring(etree.tostring(value, with_tail=False)) for value in values]
