@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
@@ -17,6 +18,7 @@ from wsrf_activity.manager import Limits
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
 from wsrf_activity.model.services import Service
+from wsrf_activity.notify.policy import CallbackPolicy, Rules
 from wsrf_activity.server.services import read_services
 from wsrf_activity.server.tables import SettingsError, Table, flag, size, span, text, whole
 
@@ -50,14 +52,12 @@ class Settings:
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
     services: Mapping[str, Service] = field(default_factory=dict)
     accounts: tuple[Account, ...] = ()
+    callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
 
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host.lower() == "localhost"
+        return _is_loopback(self.host)
 
     @classmethod
     def load(
@@ -98,21 +98,22 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
     texts = {name: server.take(name, text, None) for name in ("data", "host", "database", "base_url")}
     merged: dict[str, Any] = {**server.take_all(_OPTIONS), **{k: v for k, v in texts.items() if v is not None}, **said}
     data = (_path(merged.get("data")) or default_data()).absolute()
+    host, base_url = _host(merged.get("host", "127.0.0.1")), _base_url(merged.get("base_url"))
     settings = Settings(
         data=data,
-        host=_host(merged.get("host", "127.0.0.1")),
+        host=host,
         port=_port(merged.get("port", DEFAULT_PORT)),
         database=merged.get("database") or f"sqlite:///{data / 'activities.db'}",
-        base_url=_base_url(merged.get("base_url")),
+        base_url=base_url,
         auth=not _flag(merged.get("no_auth", False)),
         lifetime=_lifetime(file.table("lifetime")),
         services=read_services(file.table("services")),
         accounts=_accounts(file.table("principals")),
+        callbacks=_callbacks(file.table("callbacks"), host, base_url),
         **_limits(file.table("limits")),
     )
     if str(merged.get("workers", "1")) != "1":
         raise SettingsError("workers: this version runs one process; accepted: 1")
-    file.table("callbacks").take_all(("allow", "deny"))
     file.done()
     if not settings.auth and not settings.on_loopback:
         raise SettingsError(f"--no-auth is for loopback only; the host is {settings.host}")
@@ -146,6 +147,26 @@ def _base_url(value: object) -> str | None:
     if url and not re.fullmatch(r"https?://[^/?#@\s]+(/[^?#\s]*)?", url):
         raise SettingsError(f"base_url: {url!r}; accepted: http://HOST or https://HOST, with a path where it has one")
     return url or None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def _callbacks(table: Table, host: str, base_url: str | None) -> CallbackPolicy:
+    """A server on loopback that has another name outside has others than this machine among its callers."""
+    local = _is_loopback(host) and _is_loopback(urlsplit(base_url or "http://localhost").hostname or "")
+    allow, deny = (table.take(name, _rules, Rules()) for name in ("allow", "deny"))
+    return CallbackPolicy.of(allow, deny, local=local)
+
+
+def _rules(value: object) -> Rules:
+    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
+        raise ValueError("accepted: a list of texts, such as ['10.0.0.0/8', '*.example.org', 'https']")
+    return Rules.parse(value)
 
 
 def _limits(table: Table) -> dict[str, Any]:

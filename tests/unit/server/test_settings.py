@@ -1,5 +1,6 @@
 """What an operator can set, where it comes from, and how a mistake is told: in one line that names the key."""
 
+import ipaddress
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,10 @@ class TestPrecedence:
         ("[lifetime]\nkeep = 'two weeks'", "lifetime.keep"),
         ("[lifetime]\nmaximum = 'always'", "lifetime.maximum"),
         ("[callbacks]\nforbid = []", "callbacks.forbid"),
+        ("[callbacks]\nallow = 'https'", "callbacks.allow"),
+        ("[callbacks]\nallow = [1]", "callbacks.allow"),
+        ("[callbacks]\ndeny = ['ftp://x']", "callbacks.deny"),
+        ("[callbacks]\ndeny = ['10.0.0.1/8']", "callbacks.deny"),
         ("[principals]\nada = 'x'", "principals.ada"),
         ("[principals.ada]", "principals.ada"),
         ("[principals.ada]\ntoken = 'short'", "principals.ada"),
@@ -184,7 +189,8 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         keep = "P1D"
         maximum = "never"
         [callbacks]
-        allow = ["10.0.0.0/8"]
+        allow = ["10.0.0.0/8", "https"]
+        deny = ["*.example.org"]
         [principals.ada]
         token = "0123456789abcdef"
         commands = true
@@ -207,7 +213,27 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     assert (settings.limits.parallel, settings.envelope, settings.limits.input) == (0, 1 << 20, 2 << 30)
     assert settings.lifetime.maximum is None
     assert settings.accounts[0].principal.may_run_commands
+    assert settings.callbacks.allow.schemes == {"https"}
+    assert settings.callbacks.deny.hosts == {"*.example.org"}
     service = settings.services["s"]
     assert (service.restart, service.retries, service.stdin) == (RestartPolicy.RERUN, 2, "file")
     assert service.parameters[1].choices == ("a", "true", "1.5")
     assert service.work({}, settings.lifetime.keep).argv == ("prog", "5")
+
+
+@pytest.mark.parametrize(
+    ("host", "base_url", "local"),
+    [
+        ("127.0.0.1", None, True),
+        ("::1", "http://localhost:8427/jobs", True),
+        ("127.0.0.1", "https://jobs.example.org", False),
+        ("0.0.0.0", None, False),
+        ("192.0.2.1", "http://127.0.0.1", False),
+    ],
+)
+def test_whom_a_server_calls_back_depends_on_who_reaches_it(
+    tmp_path: Path, host: str, base_url: str | None, local: bool
+) -> None:
+    policy = load(tmp_path, host=host, base_url=base_url).callbacks
+    assert policy.admits_address("h", ipaddress.ip_address("127.0.0.1")) is local
+    assert policy.admits_address("h", ipaddress.ip_address("8.8.8.8")) is not local
