@@ -64,6 +64,15 @@ REPAIRS: Mapping[Callable[[etree._Element], int], tuple[tuple[str, ...], str]] =
 }
 
 
+#: What an official file lacks and ours has, and why.
+ADDED: Mapping[str, tuple[tuple[str, str], str]] = {
+    "ws-addr.xsd": (
+        ("element", "FaultDetail"),
+        "the SOAP binding sends it as a header block with SOAP 1.1, and no published schema declares it",
+    ),
+}
+
+
 def _schema(file: Path) -> etree._Element:
     parser = etree.XMLParser(no_network=True, load_dtd=False, remove_comments=True)
     return etree.parse(file, parser).getroot()
@@ -77,6 +86,10 @@ def test_the_same_components_with_equivalent_content(name: str, official_schemas
             assert repair(official), f"no longer needed: {reason}"
     ours = components(_schema(contract.home() / "schemas" / name))
     theirs = components(official)
+    if name in ADDED:
+        added, reason = ADDED[name]
+        assert added not in theirs, f"no longer needed: {reason}"
+        del ours[added]
     assert ours.keys() == theirs.keys()
     for component, content in theirs.items():
         assert ours[component] == content, component

@@ -23,10 +23,12 @@ from wsrf_activity.manager import Manager
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.identity import Principal
+from wsrf_activity.notify.callbacks import Callbacks
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.server.connections import BoundedProtocol
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.tables import SettingsError
+from wsrf_activity.soap.replies import Replies
 from wsrf_activity.soap.transport import SoapServer
 from wsrf_activity.store import Database, open_database
 from wsrf_activity.web.app import application
@@ -81,7 +83,8 @@ async def _serve(
     reaper = Reaper(manager, _utc_now)
     addresses = Addresses(base_url)
     gate = _gate(settings, base_url)
-    soap = SoapServer(manager, addresses, settings.envelope, gate.login)
+    replies = Replies(Callbacks(settings.callbacks))
+    soap = SoapServer(manager, addresses, settings.envelope, gate.login, replies)
     faces = Faces(manager, soap, gate, addresses)
     server = _Server(application(faces), manager, lambda: _tell(settings, base_url, announce))
     try:
@@ -89,6 +92,7 @@ async def _serve(
         await reaper.start()
         await server.serve(sockets=[listening])
     finally:
+        await replies.stop()
         await reaper.stop()
         await manager.stop()
         await database.close()

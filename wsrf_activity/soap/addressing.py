@@ -10,17 +10,39 @@ from lxml import etree
 from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Addresses, is_id, read_activity
 from wsrf_activity.model.errors import NoSuchActivity
-from wsrf_activity.soap import contract
-from wsrf_activity.soap.faults import SoapProblem, addressing
+from wsrf_activity.soap import actions, contract
+from wsrf_activity.soap.faults import MAX_TEXT, SoapProblem, addressing
 
 REFERENCE = f"{{{ns.REF}}}Activity"
 _NAMESPACES = (ns.WSA, ns.WSA04)
 _SINGLE = ("To", "From", "ReplyTo", "FaultTo", "Action", "MessageID")
 _UNDERSTOOD = frozenset(f"{{{namespace}}}{name}" for namespace in _NAMESPACES for name in (*_SINGLE, "RelatesTo"))
 _ANONYMOUS = {ns.WSA: ns.WSA_ANONYMOUS, ns.WSA04: ns.WSA04_ANONYMOUS}
+#: Of either version in messages of the other, and as Apache Muse writes it: all of them mean the connection.
+_BACK = frozenset({*_ANONYMOUS.values(), f"{ns.WSA}/role/anonymous"})
+_MAX_PARAMETERS = 1 << 16  #: bytes of the reference parameters of an endpoint, which are kept until it is answered
 _WHITE = re.compile(r"[ \t\r\n]+")
 _USUAL = re.compile(r"(?:urn:|uuid:|https?://)[A-Za-z0-9:._/-]*")
 SERVICE, PORT = "ActivityService", "ActivitySoap11"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint reference of a request: where its reply or its fault goes."""
+
+    address: str
+    #: The header blocks that a message to it has to have, as they are written there.
+    parameters: tuple[bytes, ...] = ()
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether nothing is to be sent."""
+        return self.address == ns.WSA_NONE
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether it is another place than the connection of the request."""
+        return bool(self.address) and not self.nowhere and self.address not in _BACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +53,8 @@ class Headers:
     to: str | None = None
     action: str | None = None
     message_id: str | None = None
-    reply_to: str | None = None  #: the address in it
-    fault_to: str | None = None
+    reply_to: Endpoint | None = None
+    fault_to: Endpoint | None = None
     references: frozenset[str] = frozenset()  #: the activities that reference parameters name
     problem: SoapProblem | None = None  #: what is wrong with them
 
@@ -49,15 +71,20 @@ class Headers:
             raise NoSuchActivity
         return next(iter(named), None)
 
-    def answered(self, fault: bool) -> bool:
-        """Whether the reply goes back on this connection, or nowhere."""
-        address = (self.fault_to or self.reply_to) if fault else self.reply_to
-        return address != ns.WSA_NONE
+    def endpoint(self, fault: bool) -> Endpoint:
+        """Return where the reply, or the fault, goes (WS-Addressing 1.0 Core, section 3.4)."""
+        named = (self.fault_to or self.reply_to) if fault else self.reply_to
+        return named or Endpoint(ns.WSA_ANONYMOUS)
 
 
 def understood(block: etree._Element) -> bool:
     """Whether a header block is one that is read here."""
     return block.tag in _UNDERSTOOD or block.tag == REFERENCE
+
+
+def is_addressing(block: etree._Element) -> bool:
+    """Whether a header block is one of WS-Addressing, which needs others beside it."""
+    return etree.QName(block).namespace in _NAMESPACES
 
 
 def read(blocks: Iterable[etree._Element]) -> Headers:
@@ -78,7 +105,8 @@ def read(blocks: Iterable[etree._Element]) -> Headers:
             if name.namespace != version:
                 problem = addressing("headers of two versions of WS-Addressing", version, _invalid_header(version))
             elif name.localname in found and name.localname in _SINGLE:
-                problem = _invalid(version, f"more than one wsa:{name.localname} header", "InvalidCardinality")
+                reason = f"more than one wsa:{name.localname} header"
+                problem = invalid(version, reason, "InvalidCardinality", name.localname)
             else:
                 found[name.localname] = block
     if version is None:
@@ -94,12 +122,12 @@ def _headers(
         to=_text(found.get("To")),
         action=_text(found.get("Action")),
         message_id=_text(found.get("MessageID")),
-        reply_to=_address(found.get("ReplyTo"), version),
-        fault_to=_address(found.get("FaultTo"), version),
+        reply_to=_endpoint(found.get("ReplyTo"), version),
+        fault_to=_endpoint(found.get("FaultTo"), version),
         references=references,
     )
     if headers.message_id and not _is_uri(headers.message_id):
-        what = addressing("wsa:MessageID is not a URI", version, _invalid_header(version))
+        what = invalid(version, "wsa:MessageID is not a URI", None, "MessageID")
         headers = replace(headers, problem=what, message_id=None)  # it could not be repeated in a valid message
     return replace(headers, problem=problem or headers.problem or _problem(headers, version))
 
@@ -107,14 +135,19 @@ def _headers(
 def _problem(headers: Headers, version: str) -> SoapProblem | None:
     """Return what WS-Addressing 1.0, SOAP Binding, section 6.4 has against the headers."""
     if not headers.action:
-        name = "MessageAddressingHeaderRequired" if version == ns.WSA else "MessageInformationHeaderRequired"
-        return addressing("a message with addressing headers must have wsa:Action", version, name)
-    for address in (headers.reply_to, headers.fault_to):
-        if address == "":
-            return _invalid(version, "an endpoint to reply to has no wsa:Address", "MissingAddressInEPR")
-        if address not in (None, _ANONYMOUS[version], ns.WSA_NONE):
-            reason = "replies are sent on the connection of the request: use the anonymous address"
-            return _invalid(version, reason, "OnlyAnonymousAddressSupported")
+        return _required(version, "Action", "a message with addressing headers must have wsa:Action")
+    for name, endpoint in (("ReplyTo", headers.reply_to), ("FaultTo", headers.fault_to)):
+        if endpoint is None:
+            continue
+        if not endpoint.address:
+            return invalid(version, f"wsa:{name} has no wsa:Address", "MissingAddressInEPR", name)
+        if endpoint.elsewhere and not _is_uri(endpoint.address):
+            return invalid(version, f"the address of wsa:{name} is not a URI", "InvalidAddress", name)
+        if endpoint.elsewhere and not headers.message_id:
+            return _required(version, "MessageID", f"a message whose wsa:{name} is elsewhere must have wsa:MessageID")
+        if endpoint.elsewhere and not _sendable(endpoint):
+            reason = f"the reference parameters of wsa:{name} are too large, or pose as headers of WS-Addressing"
+            return invalid(version, reason, "InvalidEPR", name)
     return None
 
 
@@ -123,32 +156,36 @@ def check_action(headers: Headers, soap_action: str | None, expected: str | None
 
     ``expected`` is the body's Action, None where the body is no operation. Raises SoapProblem.
     """
-    version = headers.version
-    if version is None or headers.action is None:
+    version, action = headers.version, headers.action
+    if version is None or action is None:
         return
-    if expected is None or not _same_action(headers.action, expected):
-        raise addressing(f"the action {headers.action} is not that of the body", version, "ActionNotSupported")
-    if soap_action and not _same_action(soap_action, headers.action):
-        raise _invalid(version, "SOAPAction and wsa:Action differ", "ActionMismatch")
+    if expected is None or not actions.same(action, expected):
+        detail = _problem_action(version, action)
+        reason = f"the action {action} is not that of the body"
+        raise addressing(reason, version, "ActionNotSupported", detail=detail)
+    if soap_action and not actions.same(soap_action, action):
+        detail = _problem_action(version, action, soap_action)
+        raise invalid(version, "SOAPAction and wsa:Action differ", "ActionMismatch", "Action", detail)
 
 
-def reply_headers(headers: Headers, action: str) -> list[etree._Element]:
-    """Return the headers of a reply; none where the request has no MessageID, since strict clients know none then."""
-    version, message_id = headers.version, headers.message_id
-    if version is None or not message_id:
+def reply_headers(
+    headers: Headers, action: str, endpoint: Endpoint | None = None, *, owed: bool = False
+) -> list[etree._Element]:
+    """Return the headers of a reply, or of one to another ``endpoint`` than the connection.
+
+    A request without a MessageID has none in its reply, since strict clients know none then, unless they are ``owed``
+    because another block needs them.
+    """
+    version = headers.version
+    if version is None or not (headers.message_id or owed):
         return []
     values = {
-        "To": _ANONYMOUS[version],
+        "To": endpoint.address if endpoint else _ANONYMOUS[version],
         "Action": action,
         "MessageID": f"urn:uuid:{uuid.uuid4()}",
-        "RelatesTo": message_id,
+        "RelatesTo": headers.message_id or ns.WSA_UNSPECIFIED,
     }
-    blocks = []
-    for name, text in values.items():
-        block = etree.Element(f"{{{version}}}{name}", nsmap={"wsa": version})
-        block.text = text
-        blocks.append(block)
-    return blocks
+    return [_block(version, name, text) for name, text in values.items()]
 
 
 def endpoint_reference(
@@ -177,12 +214,40 @@ def _describe(element: etree._Element, addresses: Addresses) -> None:
     service.text = f"actw:{SERVICE}"
 
 
-def _same_action(one: str, other: str) -> bool:
-    return one.strip() == other.strip()
+def _endpoint(block: etree._Element | None, version: str) -> Endpoint | None:
+    if block is None:
+        return None
+    address = _text(block.find(f"{{{version}}}Address")) or ""
+    names = ("ReferenceParameters",) if version == ns.WSA else ("ReferenceProperties", "ReferenceParameters")
+    holders = block.iterchildren(*(f"{{{version}}}{name}" for name in names))
+    return Endpoint(address, tuple(_parameter(child, version) for holder in holders for child in holder))
 
 
-def _address(block: etree._Element | None, version: str) -> str | None:
-    return None if block is None else _text(block.find(f"{{{version}}}Address")) or ""
+def _parameter(element: etree._Element, version: str) -> bytes:
+    """Write a reference parameter as the header block that it becomes (SOAP Binding, section 2.3); empty for none.
+
+    It is read anew with all namespaces in scope, of which its content may use any, and kept as bytes: an element would
+    keep its whole message.
+    """
+    text = etree.tostring(element, with_tail=False)
+    if len(text) > _MAX_PARAMETERS or etree.QName(element).namespace in _NAMESPACES:
+        return b""
+    if version != ns.WSA:
+        return text
+    block = etree.fromstring(text)
+    block.set(f"{{{version}}}IsReferenceParameter", "true")
+    return etree.tostring(block)
+
+
+def _sendable(endpoint: Endpoint) -> bool:
+    """A message can have no second header of addressing beside its own, and is not to be of any size."""
+    return all(endpoint.parameters) and sum(map(len, endpoint.parameters)) <= _MAX_PARAMETERS
+
+
+def _block(version: str, name: str, text: str) -> etree._Element:
+    block = etree.Element(f"{{{version}}}{name}", nsmap={"wsa": version})
+    block.text = text
+    return block
 
 
 def _text(element: etree._Element | None) -> str | None:
@@ -198,10 +263,36 @@ def _is_uri(text: str) -> bool:
     return not contract.violations(relation)
 
 
-def _invalid(version: str, reason: str, subcode: str) -> SoapProblem:
-    if version == ns.WSA:
-        return addressing(reason, version, _invalid_header(version), subcode)
-    return addressing(reason, version, _invalid_header(version))
+def _required(version: str, name: str, reason: str) -> SoapProblem:
+    subcode = "MessageAddressingHeaderRequired" if version == ns.WSA else "MessageInformationHeaderRequired"
+    return addressing(reason, version, subcode, detail=_problem_header(version, name))
+
+
+def invalid(
+    version: str, reason: str, subcode: str | None, header: str, more: tuple[etree._Element, ...] = ()
+) -> SoapProblem:
+    """Return the fault for a header block that is wrong: which it is stands in the detail, with ``more``.
+
+    2004/08 knows neither the second subcode nor elements for the detail.
+    """
+    subcodes = (subcode,) if subcode and version == ns.WSA else ()
+    detail = (*_problem_header(version, header), *more)
+    return addressing(reason, version, _invalid_header(version), *subcodes, detail=detail)
+
+
+def _problem_header(version: str, name: str) -> tuple[etree._Element, ...]:
+    return (_block(version, "ProblemHeaderQName", f"wsa:{name}"),) if version == ns.WSA else ()
+
+
+def _problem_action(version: str, action: str, soap_action: str | None = None) -> tuple[etree._Element, ...]:
+    """Repeat the actions, as far as they are URIs that a valid message can have."""
+    if version != ns.WSA:
+        return ()
+    problem = etree.Element(f"{{{version}}}ProblemAction", nsmap={"wsa": version})
+    for name, text in (("Action", action), ("SoapAction", soap_action)):
+        if text is not None and len(text) <= MAX_TEXT and _is_uri(text):
+            etree.SubElement(problem, f"{{{version}}}{name}").text = text
+    return (problem,)
 
 
 def _invalid_header(version: str) -> str:

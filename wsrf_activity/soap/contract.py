@@ -22,8 +22,6 @@ MOST_VIOLATIONS = 20
 # The number of elements from which on complaints are collected in the way that suits many.
 _LARGE = 1000
 _MOST_ATTRIBUTES = 100
-# The WS-Addressing SOAP binding uses it, the schema of WS-Addressing forgot it.
-_UNDECLARED_BUT_LEGAL = frozenset({f"{{{ns.WSA}}}FaultDetail"})
 _XSI_ATTRIBUTES = tuple(
     f"{{{ns.XSI}}}{name}" for name in ("type", "nil", "schemaLocation", "noNamespaceSchemaLocation")
 )
@@ -97,7 +95,7 @@ def violations(element: etree._Element) -> list[str]:
     While it is judged no other thread may touch its document, which lxml borrows.
     """
     tag = element.tag
-    if tag in _UNDECLARED_BUT_LEGAL or (tag not in _declared() and _is_foreign(element)):
+    if tag not in _declared() and _is_foreign(element):
         return []
     if _is_large(element):
         return _parse_and_explain(element) and _parse_and_explain(_lenient(element))

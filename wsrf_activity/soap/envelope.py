@@ -113,6 +113,20 @@ def fault_body(version: Version, fault: Fault) -> etree._Element:
     return _fault12(fault) if version.is_12 else _fault11(fault)
 
 
+def fault_headers(version: Version, fault: Fault) -> list[etree._Element]:
+    """Return the header blocks that go with a fault.
+
+    SOAP 1.1 keeps ``detail`` for what is wrong with the Body; WS-Addressing puts its own in a block (SOAP Binding,
+    section 6.3).
+    """
+    blocks = list(fault.headers)
+    if fault.header_detail and not version.is_12:
+        block = etree.Element(f"{{{ns.WSA}}}FaultDetail", nsmap={"wsa": ns.WSA})
+        block.extend(fault.header_detail)
+        blocks.append(block)
+    return blocks
+
+
 def http_status(version: Version, fault: Fault) -> int:
     """Return the status of a fault: SOAP 1.1 knows only 500, SOAP 1.2 says 400 where the sender can mend it."""
     return 400 if version.is_12 and fault.code == SENDER else 500
@@ -190,6 +204,6 @@ def _fault12(fault: Fault) -> etree._Element:
     reason = etree.SubElement(etree.SubElement(element, f"{{{ns.S12}}}Reason"), f"{{{ns.S12}}}Text")
     reason.set(f"{{{ns.XML}}}lang", "en")
     reason.text = sayable(fault.reason)
-    if fault.detail:
-        etree.SubElement(element, f"{{{ns.S12}}}Detail").extend(fault.detail)
+    if fault.detail or fault.header_detail:
+        etree.SubElement(element, f"{{{ns.S12}}}Detail").extend([*fault.detail, *fault.header_detail])
     return element

@@ -29,6 +29,7 @@ class Fault:
     action: str
     subcodes: tuple[str, ...] = ()  #: clark names, outermost first
     detail: tuple[etree._Element, ...] = ()
+    header_detail: tuple[etree._Element, ...] = ()  #: about a header block: SOAP 1.1 has no place for it in the Body
     headers: tuple[etree._Element, ...] = ()  #: that SOAP prescribes with this fault
 
 
@@ -169,8 +170,8 @@ def sender(reason: str, now: datetime, code: str) -> SoapProblem:
     return SoapProblem(Fault(code=SENDER, reason=reason, action=ns.WSRF_FAULT_ACTION, detail=(detail,)))
 
 
-def addressing(reason: str, version: str, *subcodes: str) -> SoapProblem:
+def addressing(reason: str, version: str, *subcodes: str, detail: tuple[etree._Element, ...] = ()) -> SoapProblem:
     """Return a fault of WS-Addressing itself (SOAP Binding, section 6); ``version`` is the namespace it came in."""
     action = ns.WSA_FAULT_ACTION if version == ns.WSA else ns.WSA04_FAULT_ACTION
     names = tuple(f"{{{version}}}{name}" for name in subcodes)
-    return SoapProblem(Fault(code=SENDER, reason=reason, action=action, subcodes=names))
+    return SoapProblem(Fault(code=SENDER, reason=reason, action=action, subcodes=names, header_detail=detail))

@@ -1,7 +1,6 @@
 """Spyne's server on ASGI: a POST in, an envelope out, and in between an operation that may wait for a month."""
 
 import asyncio
-import gzip
 import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -35,17 +34,18 @@ from wsrf_activity.soap import (
     mtom,
     properties,
 )
+from wsrf_activity.soap.compression import compressed
 from wsrf_activity.soap.envelope import SOAP11, SOAP12, Envelope
 from wsrf_activity.soap.faults import Fault, SoapProblem
 from wsrf_activity.soap.ports import Call
 from wsrf_activity.soap.properties import View
 from wsrf_activity.soap.protocol import application
+from wsrf_activity.soap.replies import Replies, Routes
 
 log = logging.getLogger(__name__)
 _APART = 1 << 16  #: bytes from which a message is parsed and checked away from the event loop
 _APART_AT_A_TIME = 4  #: messages; each may take a hundred times its size
 _UNKNOWN_CALLER = 1 << 20  #: bytes that are read of somebody who may turn out to have no credentials
-_WORTH_COMPRESSING = 2048  #: bytes: less fits into a packet or two as it is
 _WAIT = f"{{{ns.ACT}}}Wait"
 
 T = TypeVar("T")
@@ -57,15 +57,22 @@ class SoapServer(ServerBase):
     transport = "http://schemas.xmlsoap.org/soap/http"
 
     def __init__(
-        self, manager: Manager, addresses: Addresses, max_envelope: int, login: Callable[[str], Principal | None]
+        self,
+        manager: Manager,
+        addresses: Addresses,
+        max_envelope: int,
+        login: Callable[[str], Principal | None],
+        replies: Replies,
     ) -> None:
         """Serve ``manager`` at ``addresses``; a message may have ``max_envelope`` bytes.
 
-        ``login`` tells who has a token, None where nobody has, for messages that carry their credentials inside.
+        ``login`` tells who has a token, None where nobody has, for messages that carry their credentials inside;
+        ``replies`` sends what does not go back on the connection of its request.
         """
         super().__init__(application())
         self._login = login
         self._manager = manager
+        self._replies = replies
         self._addresses = addresses
         self._max = max_envelope
         self._vocabulary = markup.Vocabulary()
@@ -77,8 +84,12 @@ class SoapServer(ServerBase):
         ``caller`` is None where HTTP says nothing of who calls; raises NotLoggedIn where the message does not either.
         """
         exchange = _Exchange(request)
+        return await self._told(exchange, self._answer(request, caller, activity_id, exchange))
+
+    async def _told(self, exchange: "_Exchange", work: Awaitable[Response]) -> Response:
+        """Await an answer, or make one of what went wrong."""
         try:
-            reply = await self._answer(request, caller, activity_id, exchange)
+            return await work
         except NotLoggedIn:
             raise
         except (Problem, SoapProblem) as problem:
@@ -88,9 +99,6 @@ class SoapServer(ServerBase):
         except Exception:
             log.exception("a request failed through a fault of the server's own")
             return self._refusal(exchange, Unavailable("the server failed to answer; its log says why"))
-        if not exchange.headers.answered(fault=False):
-            return Response(status_code=202)
-        return _response(exchange, reply, 200)
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a request that was refused before it was read: no credentials, say."""
@@ -117,7 +125,7 @@ class SoapServer(ServerBase):
                 return None
         except KeyError:
             return Response("there is no such document\n", 404, media_type="text/plain")
-        return _compressed(Response(document, media_type="text/xml; charset=UTF-8"), request)
+        return compressed(Response(document, media_type="text/xml; charset=UTF-8"), request)
 
     def document(self, activity: Activity) -> bytes:
         """Return an activity's property document."""
@@ -125,18 +133,40 @@ class SoapServer(ServerBase):
 
     async def _answer(
         self, request: Request, caller: Principal | None, activity_id: str | None, exchange: "_Exchange"
-    ) -> etree._Element:
+    ) -> Response:
         message, package, caller = await self._authenticated(request, exchange, caller)
+        exchange.routes = await self._replies.routes(exchange.headers)
         self._check(message, exchange.headers, exchange.soap_action())
         exchange.activity_id = exchange.headers.activity_id(activity_id)
         included = await self._included(message, package, caller) if package else {}
         await self._run(exchange.apart, lambda: self._validate(message.body))
         if_version = conditions.expected_version(message.headers, message.body, self._now)
         call = Call(self._manager, caller, self._addresses, exchange.activity_id, if_version, included)
-        work = self._dispatch(message.body, call)
-        reply = await (_unless_gone(request, work) if message.body.tag == _WAIT else work)
+        work = self._told(exchange, self._performed(message, call, exchange))
+        if exchange.routes.detached:
+            self._replies.begin(work)
+            return Response(status_code=202)
+        return await (_unless_gone(request, work) if message.body.tag == _WAIT else work)
+
+    async def _performed(self, message: Envelope, call: Call, exchange: "_Exchange") -> Response:
+        reply = await self._dispatch(message.body, call)
         action = contract.served()[message.body.tag].output_action or ""
-        return envelope.message(message.version, addressing.reply_headers(exchange.headers, action), reply)
+        return self._sent(exchange, action, reply)
+
+    def _sent(self, exchange: "_Exchange", action: str, body: etree._Element, fault: Fault | None = None) -> Response:
+        """Send a reply or a fault where it is to go, and return what is said on the connection."""
+        headers, version = exchange.headers, exchange.version
+        endpoint, target = headers.endpoint(fault is not None), exchange.routes.of(fault is not None)
+        if endpoint.nowhere:
+            return Response(status_code=202)
+        extra = envelope.fault_headers(version, fault) if fault else []
+        owed = any(addressing.is_addressing(block) for block in extra)
+        blocks = addressing.reply_headers(headers, action, endpoint if target else None, owed=owed)
+        message = envelope.message(version, [*blocks, *extra], body)
+        if target is not None:
+            self._replies.send(target, endpoint, version, action, message)
+            return Response(status_code=202)
+        return _response(exchange, message, envelope.http_status(version, fault) if fault else 200)
 
     async def _authenticated(
         self, request: Request, exchange: "_Exchange", caller: Principal | None
@@ -268,12 +298,7 @@ class SoapServer(ServerBase):
 
     def _refusal(self, exchange: "_Exchange", problem: Problem | SoapProblem) -> Response:
         fault = problem.fault if isinstance(problem, SoapProblem) else self._typed(exchange, problem)
-        if not exchange.headers.answered(fault=True):
-            return Response(status_code=202)
-        blocks = [*addressing.reply_headers(exchange.headers, fault.action), *fault.headers]
-        body = envelope.fault_body(exchange.version, fault)
-        message = envelope.message(exchange.version, blocks, body)
-        return _response(exchange, message, envelope.http_status(exchange.version, fault))
+        return self._sent(exchange, fault.action, envelope.fault_body(exchange.version, fault), fault)
 
     def _typed(self, exchange: "_Exchange", problem: Problem) -> Fault:
         tag = f"{{{ns.BF}}}Originator"
@@ -307,6 +332,7 @@ class _Exchange:
         kind = self.parameters.get("start-info", "") if self.media_type == mtom.MEDIA_TYPE else self.media_type
         self.version = SOAP12 if kind.lower().startswith(SOAP12.media_type) else SOAP11  # until the envelope says
         self.headers = addressing.Headers()
+        self.routes = Routes()
         self.activity_id: str | None = None
         self.apart = False  #: whether the message is so large that others must not wait for it
         self.request = request
@@ -329,25 +355,7 @@ def _response(exchange: _Exchange, message: etree._Element, status: int) -> Resp
         return Response(body, status, headers={"content-type": content_type})
     # In capital letters, since Ruby's REXML loses the beginning of a document that it is told to be in utf-8.
     response = Response(markup.write(message), status, media_type=f"{version.media_type}; charset=UTF-8")
-    return _compressed(response, exchange.request)
-
-
-def _compressed(response: Response, request: Request) -> Response:
-    """Compress what is worth it for a client that accepts it (RFC 9110, section 12.5.3)."""
-    response.headers["vary"] = "accept-encoding"
-    if len(response.body) >= _WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", "")):
-        response.body = gzip.compress(response.body, compresslevel=1, mtime=0)
-        response.headers["content-encoding"] = "gzip"
-        response.headers["content-length"] = str(len(response.body))
-    return response
-
-
-def _accepts_gzip(accepted: str) -> bool:
-    for choice in accepted.lower().split(","):
-        coding, _, weight = choice.partition(";")
-        if coding.strip() in ("gzip", "x-gzip", "*"):
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
+    return compressed(response, exchange.request)
 
 
 def _understood(block: etree._Element) -> bool:

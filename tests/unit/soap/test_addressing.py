@@ -5,7 +5,7 @@ from lxml import etree
 
 from wsrf_activity.model import ns
 from wsrf_activity.model.errors import NoSuchActivity
-from wsrf_activity.soap import addressing
+from wsrf_activity.soap import actions, addressing, contract
 from wsrf_activity.soap.addressing import Headers
 from wsrf_activity.soap.faults import SoapProblem
 
@@ -40,6 +40,7 @@ def test_a_header_twice_is_a_fault(name: str) -> None:
     headers = read(f"<w:MessageID>urn:m</w:MessageID>{ACTION}{twice}")
     assert subcodes(headers) == ["InvalidAddressingHeader", "InvalidCardinality"]
     assert headers.message_id == "urn:m"
+    assert detail(headers) == [f"ProblemHeaderQName: wsa:{name}"]
     assert subcodes(read(f"{ACTION}{twice}", ns.WSA04)) == ["InvalidMessageInformationHeader"]
 
 
@@ -56,32 +57,95 @@ def test_two_versions_in_one_message_are_a_fault() -> None:
     assert subcodes(headers) == ["InvalidAddressingHeader"]
 
 
+def detail(headers: Headers) -> list[str]:
+    assert headers.problem is not None
+    found = headers.problem.fault.header_detail
+    assert [contract.violations(element) for element in found] == [[] for _ in found]
+    return [f"{etree.QName(element).localname}: {element.text}" for element in found]
+
+
+M = "<w:MessageID>urn:m</w:MessageID>"
+ELSEWHERE = "<w:Address>http://consumer.example.org/</w:Address>"
+
+
 @pytest.mark.parametrize("name", ["ReplyTo", "FaultTo"])
 @pytest.mark.parametrize(
     ("endpoint", "expected"),
     [
         (f"<w:Address> {ns.WSA_ANONYMOUS}\n</w:Address>", None),
+        (f"<w:Address>{ns.WSA04_ANONYMOUS}</w:Address>", None),
+        (f"<w:Address>{ns.WSA}/role/anonymous</w:Address>", None),
         (f"<w:Address>{ns.WSA_NONE}</w:Address>", None),
-        ("<w:Address>http://127.0.0.1:1/</w:Address>", "OnlyAnonymousAddressSupported"),
-        (f"<w:Address>{ns.WSA04_ANONYMOUS}</w:Address>", "OnlyAnonymousAddressSupported"),
+        (ELSEWHERE, "MessageAddressingHeaderRequired"),
         ("<w:Address/>", "MissingAddressInEPR"),
         ("", "MissingAddressInEPR"),
     ],
 )
 def test_where_replies_may_go(name: str, endpoint: str, expected: str | None) -> None:
-    """Back, or nowhere."""
+    """Back, nowhere, or elsewhere if there is something to relate them to."""
     headers = read(f"{ACTION}<w:{name}>{endpoint}</w:{name}>")
     assert (None if headers.problem is None else subcodes(headers)[-1]) == expected
+    if expected is not None:
+        missing = "MessageID" if expected == "MessageAddressingHeaderRequired" else name
+        assert detail(headers) == [f"ProblemHeaderQName: wsa:{missing}"]
+    where = headers.endpoint(name == "FaultTo")
+    assert where.elsewhere is (endpoint == ELSEWHERE)
+    assert where.nowhere is (ns.WSA_NONE in endpoint)
+    assert read(f"{ACTION}{M}<w:{name}>{ELSEWHERE}</w:{name}>").problem is None
 
 
-def test_what_goes_nowhere() -> None:
+def test_what_goes_where() -> None:
     """Replies by ReplyTo; faults by FaultTo, and where there is none by ReplyTo."""
-    none = f"<w:Address>{ns.WSA_NONE}</w:Address>"
-    anonymous = f"<w:Address>{ns.WSA_ANONYMOUS}</w:Address>"
-    headers = read(f"{ACTION}<w:ReplyTo>{none}</w:ReplyTo>")
-    assert (headers.answered(fault=False), headers.answered(fault=True)) == (False, False)
-    headers = read(f"{ACTION}<w:ReplyTo>{none}</w:ReplyTo><w:FaultTo>{anonymous}</w:FaultTo>")
-    assert (headers.answered(fault=False), headers.answered(fault=True)) == (False, True)
+    none = f"<w:ReplyTo><w:Address>{ns.WSA_NONE}</w:Address></w:ReplyTo>"
+    anonymous = f"<w:FaultTo><w:Address>{ns.WSA_ANONYMOUS}</w:Address></w:FaultTo>"
+    for content, reply_nowhere, fault_nowhere in (
+        (ACTION, False, False),
+        (ACTION + none, True, True),
+        (ACTION + none + anonymous, True, False),
+        (ACTION + anonymous, False, False),
+    ):
+        headers = read(content)
+        assert (headers.endpoint(False).nowhere, headers.endpoint(True).nowhere) == (reply_nowhere, fault_nowhere)
+        assert not headers.endpoint(False).elsewhere
+
+
+def parameters(content: str, namespace: str) -> list[etree._Element]:
+    headers = read(f"{ACTION}{M}<w:ReplyTo>{ELSEWHERE}{content}</w:ReplyTo>", namespace)
+    assert headers.problem is None
+    return [etree.fromstring(parameter) for parameter in headers.endpoint(True).parameters]
+
+
+def test_reference_parameters_are_kept_as_they_are() -> None:
+    """With all the prefixes that their content may use, and marked as what they are."""
+    content = "<o:Id a='1'>o:name</o:Id> <Plain><o:Deep>  </o:Deep></Plain>"
+    one, two = parameters(f"<w:ReferenceParameters>{content}</w:ReferenceParameters>", ns.WSA)
+    assert (one.tag, one.text, one.nsmap["o"], one.get("a")) == ("{urn:o}Id", "o:name", "urn:o", "1")
+    assert one.tail is None
+    assert two[0].text == "  "
+    assert [element.get(f"{{{ns.WSA}}}IsReferenceParameter") for element in (one, two)] == ["true", "true"]
+
+
+def test_reference_properties_are_kept_too() -> None:
+    """2004/08 has both kinds, and no mark for either."""
+    content = (
+        "<w:ReferenceProperties><o:A/></w:ReferenceProperties><w:ReferenceParameters><o:B/></w:ReferenceParameters>"
+    )
+    assert {element.tag: len(element.attrib) for element in parameters(content, ns.WSA04)} == {
+        "{urn:o}A": 0,
+        "{urn:o}B": 0,
+    }
+    assert [element.tag for element in parameters(content, ns.WSA)] == ["{urn:o}B"]
+
+
+@pytest.mark.parametrize(
+    "parameter", ["<w:Action>urn:x</w:Action>", "<w04:To/>", f"<o:A>{'x' * 70_000}</o:A>", "<o:A>&gt;</o:A>" * 7000]
+)
+def test_reference_parameters_that_no_message_can_have(parameter: str) -> None:
+    """Headers of addressing itself, or more than anybody needs."""
+    content = f"{ELSEWHERE}<w:ReferenceParameters>{parameter}</w:ReferenceParameters>"
+    headers = read(f"{ACTION}{M}<w:FaultTo>{content}</w:FaultTo>")
+    assert subcodes(headers) == ["InvalidAddressingHeader", "InvalidEPR"]
+    assert detail(headers) == ["ProblemHeaderQName: wsa:FaultTo"]
 
 
 @pytest.mark.parametrize(
@@ -122,14 +186,40 @@ def test_ids_that_differ_or_are_none_are_unknown(in_url: str | None, content: st
 
 
 def test_the_action_must_be_that_of_the_body() -> None:
-    """Else one operation could be sent in the name of another."""
+    """Else one operation could be sent in the name of another; the fault repeats what was said."""
     headers = read(ACTION)
     addressing.check_action(headers, None, "urn:action")
-    addressing.check_action(headers, "urn:action", "urn:action")
+    addressing.check_action(headers, " urn:action", "urn:action")
     addressing.check_action(Headers(), "urn:whatever", "urn:action")
-    for soap_action, expected in ((None, "urn:other"), (None, None), ("urn:other", "urn:action")):
-        with pytest.raises(SoapProblem):
+    for soap_action, expected, subcode, said in (
+        (None, "urn:other", "ActionNotSupported", [("Action", "urn:action")]),
+        (None, None, "ActionNotSupported", [("Action", "urn:action")]),
+        ("urn:other", "urn:action", "ActionMismatch", [("Action", "urn:action"), ("SoapAction", "urn:other")]),
+        ("%", "urn:action", "ActionMismatch", [("Action", "urn:action")]),
+    ):
+        with pytest.raises(SoapProblem) as caught:
             addressing.check_action(headers, soap_action, expected)
+        fault = caught.value.fault
+        assert etree.QName(fault.subcodes[-1]).localname == subcode
+        problem = fault.header_detail[-1]
+        assert [(etree.QName(child).localname, child.text) for child in problem] == said
+        assert contract.violations(problem) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "http://docs.oasis-open.org/wsn/bw-2/NotificationProducer/SubscribeRequest",
+        " http://docs.oasis-open.org/wsn/brw-2/NotificationBroker/SubscribeRequest\n",
+        "http://docs.open-oasis.org/wsn/bw-2/NotificationProducer/SubscribeRequest",
+        "http://docs.open-oasis.org/wsn/brw-2/NotificationBroker/SubscribeRequest",
+    ],
+)
+def test_actions_as_others_write_them(written: str) -> None:
+    """Brokers', and those of a well-known misspelling."""
+    action = contract.operations()[f"{{{ns.WSNT}}}Subscribe"].input_action
+    assert actions.same(written, action)
+    assert not actions.same(written, action.replace("Subscribe", "GetCurrentMessage"))
 
 
 @pytest.mark.parametrize("namespace", [ns.WSA, ns.WSA04])
@@ -141,6 +231,8 @@ def test_a_reply_is_related_in_kind(namespace: str) -> None:
     assert blocks[f"{{{namespace}}}Action"] == "urn:reply"
     assert blocks[f"{{{namespace}}}RelatesTo"] == 'urn:<"&\u2028\N{PILE OF POO}'
     assert addressing.reply_headers(read(ACTION, namespace), "urn:reply") == []
+    owed = addressing.reply_headers(read(ACTION, namespace), "urn:reply", owed=True)
+    assert owed[-1].text == ns.WSA_UNSPECIFIED
 
 
 @pytest.mark.parametrize("message_id", ["]]&gt;[", "%", "1:2:3", "x" * 1000 + "#a#b"])

@@ -56,3 +56,19 @@ def test_the_caller_is_blamed_for_what_the_caller_can_mend() -> None:
         if kind not in (errors.Problem, errors.Unavailable) and kind.__init__ is errors.Problem.__init__:
             assert faults.fault_of(kind("x"), NOW, None).code == faults.SENDER, kind
     assert faults.fault_of(errors.Unavailable("x"), NOW, None).code == faults.RECEIVER
+
+
+@pytest.mark.parametrize("version", [envelope.SOAP11, envelope.SOAP12], ids=["soap11", "soap12"])
+def test_what_is_wrong_with_a_header_has_a_place_of_its_own(version: envelope.Version) -> None:
+    """SOAP 1.1 keeps detail for the Body; WS-Addressing has a header block for it there."""
+    fault = addressing.invalid(ns.WSA, "twice", "InvalidCardinality", "To").fault
+    blocks = envelope.fault_headers(version, fault)
+    body = envelope.fault_body(version, fault)
+    places = body.findall(f"{{{ns.S12}}}Detail") if version.is_12 else blocks
+    [[name]] = [list(place) for place in places]
+    assert (name.tag, name.text, name.nsmap["wsa"]) == (f"{{{ns.WSA}}}ProblemHeaderQName", "wsa:To", ns.WSA)
+    assert [block.tag for block in blocks] == ([] if version.is_12 else [f"{{{ns.WSA}}}FaultDetail"])
+    assert [contract.violations(block) for block in blocks] == [[] for _ in blocks]
+    assert body.find("detail") is None
+    old = addressing.invalid(ns.WSA04, "twice", "InvalidCardinality", "To").fault
+    assert envelope.fault_headers(version, old) == []
