@@ -12,11 +12,16 @@ from tests.toolkits.running import run
 
 def main(names: list[str]) -> int:
     """Run these toolkits, keep the outcome of each that holds what its notes say, and return an exit code."""
-    chosen = [toolkit for toolkit in toolkits() if not names or toolkit.name in names]
+    known = {toolkit.name: toolkit for toolkit in toolkits()}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        print(f"no toolkit called {', '.join(unknown)}: there are {', '.join(known)}")
+        return 2
+    chosen = [known[name] for name in names] or list(known.values())
     with tempfile.TemporaryDirectory() as scratch, running(Server(Path(scratch) / "server")) as server:
         outcomes = [_one(toolkit, server, Path(scratch) / toolkit.name, bool(names)) for toolkit in chosen]
     pages.write()
-    return 0 if chosen and all(outcomes) else 1
+    return 0 if all(outcomes) else 1
 
 
 def _one(toolkit: Toolkit, server: Server, scratch: Path, wanted: bool) -> bool:

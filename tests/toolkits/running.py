@@ -30,6 +30,7 @@ def run(toolkit: Toolkit, server: Server, scratch: Path, wsdl: str = "wsdl") -> 
     found = version(toolkit, scratch)
     if found is None:
         raise LookupError(f"{toolkit.title} is not installed: .ci/toolkits install {toolkit.name}")
+    toolkit.cache.mkdir(parents=True, exist_ok=True)
     environment = _environment(toolkit) | {
         "WSDL": f"{server.base}/activity?{wsdl}",
         "SINGLE_WSDL": f"{server.base}/activity?singleWsdl",
@@ -58,7 +59,6 @@ def _copy(toolkit: Toolkit, scratch: Path) -> Path:
 
 def _environment(toolkit: Toolkit) -> dict[str, str]:
     """Python is the one of the toolkit's own environment, or else the one that runs this."""
-    toolkit.cache.mkdir(parents=True, exist_ok=True)
     path = [str(toolkit.cache / "venv" / "bin"), str(Path(sys.executable).parent), os.environ["PATH"]]
     return {**os.environ, "PATH": os.pathsep.join(path), "CACHE": str(toolkit.cache), "LC_ALL": "C.UTF-8"}
 
