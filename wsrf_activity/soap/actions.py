@@ -2,13 +2,17 @@
 
 from typing import Final
 
+from wsrf_activity.model import ns
+
 _OASIS: Final = "http://docs.oasis-open.org/"
 _MISSPELT: Final = "http://docs.open-oasis.org/"  # so in code of Globus
 _PRODUCER: Final = f"{_OASIS}wsn/bw-2/NotificationProducer"
 _BROKER: Final = f"{_OASIS}wsn/brw-2/NotificationBroker"  # the same operations in a port type of its own
 
 _ALIASES: Final = {
-    f"{_BROKER}/{message}": f"{_PRODUCER}/{message}" for message in ("SubscribeRequest", "GetCurrentMessageRequest")
+    f"{_BROKER}/SubscribeRequest": f"{_PRODUCER}/SubscribeRequest",
+    f"{_BROKER}/GetCurrentMessageRequest": f"{_PRODUCER}/GetCurrentMessageRequest",
+    f"{ns.MEX}/GetMetadata": f"{ns.MEX}/GetMetadata/Request",  # so in Apache Muse
 }
 
 

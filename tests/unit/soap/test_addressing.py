@@ -220,6 +220,7 @@ def test_actions_as_others_write_them(written: str) -> None:
     action = contract.operations()[f"{{{ns.WSNT}}}Subscribe"].input_action
     assert actions.same(written, action)
     assert not actions.same(written, action.replace("Subscribe", "GetCurrentMessage"))
+    assert actions.same(f"{ns.MEX}/GetMetadata", f"{ns.MEX}/GetMetadata/Request")
 
 
 @pytest.mark.parametrize("namespace", [ns.WSA, ns.WSA04])
