@@ -1,0 +1,125 @@
+"""What is asked, as zeep writes it: times as XML Schema has them, and nothing that could be meant in two ways."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import zeep
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from wsrf_activity.client import NEVER, calls, errors, faults
+from wsrf_activity.model import ns
+from wsrf_activity.model.lifetime import parse_duration, parse_time
+from wsrf_activity.soap import contract
+
+WSDL = Path(__file__).parents[3] / "wsdl" / "activity.wsdl"
+UNTYPED: Any = zeep
+CLIENT = UNTYPED.Client(str(WSDL))
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SPANS = st.timedeltas(timedelta(microseconds=1), timedelta(days=20_000))
+
+
+def written(call: calls.Call) -> etree._Element:
+    """Return what a call is in a message, which must be valid."""
+    arguments = call.arguments
+    envelope = CLIENT.create_message(CLIENT.service, call.operation, *call.positional, **arguments)
+    child: etree._Element = envelope.find("{*}Body")[0]
+    assert contract.violations(child) == []
+    return child
+
+
+@given(SPANS)
+def test_durations_are_written_exactly(span: timedelta) -> None:
+    lifetime = written(calls.set_termination(span, None, False))
+    assert parse_duration(lifetime[0].text or "", NOW) == span
+    created = written(calls.Start(command="x", work_limit=span, expires=span).call(None, None))
+    for name in ("ExecutionDuration", "InitialTerminationTime"):
+        assert parse_duration(created.findtext(f"{{{ns.ACT}}}{name}") or "", NOW) == span
+    changed = written(calls.update({"ExecutionDuration": span}))
+    assert parse_duration(changed[0][0].text or "", NOW) == span
+
+
+@given(st.floats(-1, 1e6))
+def test_seconds_to_wait_are_written_to_the_microsecond_and_never_negative(seconds: float) -> None:
+    found = written(calls.wait(seconds, ("Ended",), None)).findtext(f"{{{ns.ACT}}}Timeout")
+    assert parse_duration(found or "", NOW) == timedelta(seconds=max(seconds, 0))
+
+
+@given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=45)), ZoneInfo("Asia/Tokyo")])))
+def test_times_are_written_in_utc(moment: datetime) -> None:
+    found = written(calls.set_termination(None, moment, False))[0].text or ""
+    assert found.endswith("Z")
+    assert parse_time(found) == moment
+
+
+def test_never_is_nil() -> None:
+    asked = written(calls.set_termination(None, None, True))
+    created = written(calls.Start(command="x", expires=NEVER).call(None, None))
+    for element in (asked[0], created.find(f"{{{ns.ACT}}}InitialTerminationTime")):
+        assert element is not None
+        assert element.get(f"{{{ns.XSI}}}nil") == "true"
+
+
+def test_every_start_has_a_request_id_of_its_own() -> None:
+    asked = [calls.Start(command="x").call(None, None).arguments["RequestId"] for _ in range(2)]
+    assert all(asked)
+    assert asked[0] != asked[1]
+
+
+@pytest.mark.parametrize(
+    ("ask", "kind", "said"),
+    [
+        (lambda: calls.set_termination(None, None, False), TypeError, "one of"),
+        (lambda: calls.set_termination(timedelta(1), NOW, False), TypeError, "one of"),
+        (lambda: calls.set_termination(None, datetime(2027, 1, 1), False), ValueError, "zone"),  # noqa: DTZ001  # the point
+        (lambda: calls.update({}), TypeError, "at least one"),
+        (lambda: calls.Start(command="x", groups="abc").call(None, None), TypeError, "list of texts"),
+        (lambda: calls.Listing(phases=["Done"]).call(None), ValueError, "Done"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_it_is_sent(
+    ask: Callable[[], object], kind: type[Exception], said: str
+) -> None:
+    with pytest.raises(kind, match=said):
+        ask()
+
+
+def test_every_fault_of_the_operations_that_are_called_has_its_class() -> None:
+    called = {"CreateActivity", "ListActivities", "Wait", "Abort", "GetResourcePropertyDocument", "GetResourceProperty"}
+    called |= {"QueryResourceProperties", "SetResourceProperties", "SetTerminationTime", "Destroy"}
+    [port_type] = CLIENT.wsdl.port_types.values()
+    assert called <= set(port_type.operations)
+    declared = [port_type.operations[name].fault_messages.values() for name in called]
+    elements = {part.element.qname.text for messages in declared for m in messages for part in m.parts.values()}
+    assert elements == {kind.element for kind in errors.ActivityFault.__subclasses__()}
+
+
+@pytest.mark.parametrize("version", [ns.S11, ns.S12])
+def test_the_causes_of_a_fault_are_a_chain(version: str) -> None:
+    """Also of faults that only another server has."""
+    inner = f"""<x:DiskFault xmlns:x="urn:x" xmlns:bf="{ns.BF}"><bf:Timestamp>2026-01-01T00:00:00Z</bf:Timestamp>
+        <bf:Description>disk full</bf:Description></x:DiskFault>"""
+    detail = f"""<r:ResourceUnavailableFault xmlns:r="{ns.R}" xmlns:bf="{ns.BF}" xmlns:wsa="{ns.WSA}">
+        <bf:Timestamp>2026-01-02T00:00:00Z</bf:Timestamp>
+        <bf:Originator><wsa:Address>http://other/x</wsa:Address></bf:Originator>
+        <bf:ErrorCode dialect="urn:d">E17</bf:ErrorCode><bf:Description>later</bf:Description>
+        <bf:FaultCause>{inner}</bf:FaultCause></r:ResourceUnavailableFault>"""
+    if version == ns.S11:
+        text = f'<s:Fault xmlns:s="{version}"><faultcode>s:Server</faultcode><faultstring>no</faultstring>'
+        text += f"<detail>{detail}</detail></s:Fault>"
+    else:
+        text = f'<s:Fault xmlns:s="{version}"><s:Code><s:Value>s:Receiver</s:Value></s:Code>'
+        text += f"<s:Reason><s:Text>no</s:Text></s:Reason><s:Detail>{detail}</s:Detail></s:Fault>"
+    fault = faults.read_fault(etree.fromstring(text))
+    assert isinstance(fault, errors.ResourceUnavailable)
+    assert (fault.code, fault.description, fault.timestamp) == ("E17", "later", datetime(2026, 1, 2, tzinfo=UTC))
+    assert fault.originator is not None
+    assert fault.originator.address == "http://other/x"
+    cause = fault.__cause__
+    assert isinstance(cause, errors.ActivityFault)
+    assert (type(cause), cause.name, str(cause)) == (errors.ActivityFault, "DiskFault", "disk full")

@@ -1,0 +1,75 @@
+"""The client for people who want it easy: zeep with endpoint references, addressing, patience and streams in it.
+
+`connect` and what it returns block; `wsrf_activity.client.aio` is the same for asyncio. Knows only the model.
+"""
+
+from wsrf_activity.client.calls import NEVER
+from wsrf_activity.client.errors import (
+    ActivityFault,
+    ClientProblem,
+    CorruptResult,
+    InitialTerminationTimeRejected,
+    InvalidModification,
+    InvalidParameter,
+    InvalidPropertyName,
+    InvalidQuery,
+    InvalidState,
+    ModificationFailed,
+    NoSuchResult,
+    NotPermitted,
+    QueryFailed,
+    RequestConflict,
+    ResourceNotDestroyed,
+    ResourceUnavailable,
+    ResourceUnknown,
+    TerminationTimeRejected,
+    TooBusy,
+    UnableToModify,
+    UnableToSetTerminationTime,
+    UnknownQueryDialect,
+    UnknownService,
+    Unreachable,
+    VersionMismatch,
+    WaitTimeout,
+)
+from wsrf_activity.client.references import Reference
+from wsrf_activity.client.sync import Activity, Result, Service, connect
+from wsrf_activity.client.values import Entry, Properties, State
+
+__all__ = [
+    "NEVER",
+    "Activity",
+    "ActivityFault",
+    "ClientProblem",
+    "CorruptResult",
+    "Entry",
+    "InitialTerminationTimeRejected",
+    "InvalidModification",
+    "InvalidParameter",
+    "InvalidPropertyName",
+    "InvalidQuery",
+    "InvalidState",
+    "ModificationFailed",
+    "NoSuchResult",
+    "NotPermitted",
+    "Properties",
+    "QueryFailed",
+    "Reference",
+    "RequestConflict",
+    "ResourceNotDestroyed",
+    "ResourceUnavailable",
+    "ResourceUnknown",
+    "Result",
+    "Service",
+    "State",
+    "TerminationTimeRejected",
+    "TooBusy",
+    "UnableToModify",
+    "UnableToSetTerminationTime",
+    "UnknownQueryDialect",
+    "UnknownService",
+    "Unreachable",
+    "VersionMismatch",
+    "WaitTimeout",
+    "connect",
+]

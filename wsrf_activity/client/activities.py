@@ -1,0 +1,380 @@
+"""One activity and its results, as coroutines; `sync.py` drives the same over a port that blocks."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self, TypeVar
+
+from lxml import etree
+
+from wsrf_activity.client import calls, values
+from wsrf_activity.client.errors import (
+    NoSuchResult,
+    ResourceUnavailable,
+    ResourceUnknown,
+    TooBusy,
+    Unreachable,
+    WaitTimeout,
+)
+from wsrf_activity.client.exchange import Exchange
+from wsrf_activity.client.patience import AWAY, Deadline, Patience
+from wsrf_activity.client.ports import Body
+from wsrf_activity.client.references import Reference
+from wsrf_activity.client.streams import ResultStream
+from wsrf_activity.client.values import Described, Entry, Properties, State
+from wsrf_activity.model import ns
+from wsrf_activity.model.activity import ActivityError, Progress
+from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.lifetime import parse_time
+from wsrf_activity.model.phases import ErrorStatus, Phase, Status
+
+T = TypeVar("T")
+WAIT = 50.0  #: seconds of one Wait; the server's own cap is of that size
+
+
+class Activity:
+    """One activity: a handle with which to ask for what is so now. ``str()`` of it is the text to store."""
+
+    def __init__(self, exchange: Exchange, reference: Reference, entry: Entry | None = None) -> None:
+        """Take it from a service: `Service.start`, `Service.activity`, `Service.list`."""
+        self.reference = reference
+        self.entry = entry  #: what the listing said that it comes from
+        self._exchange = exchange
+
+    def __str__(self) -> str:
+        return self.reference.xml
+
+    def __repr__(self) -> str:
+        return f"<Activity {self.address}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Activity) and (self.id, self.address) == (other.id, other.address)
+
+    def __hash__(self) -> int:
+        return hash((self.id, self.address))
+
+    @property
+    def id(self) -> str | None:
+        """Its id; None for one of a server of another kind."""
+        return self.reference.id
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return self._exchange.where.current(self.reference.address)
+
+    async def wait(
+        self,
+        timeout: float | timedelta | None = None,
+        *,
+        until: str | Iterable[str] = "Ended",
+        since: int | None = None,
+    ) -> State:
+        """Return when it has ended, however long that takes and however often the server is restarted meanwhile.
+
+        ``timeout`` is in seconds. ``until`` is "Ended", "Change" (of the version, from ``since`` on), a phase, or
+        several of them. Raises WaitTimeout, ResourceUnknown when it is destroyed or expires, and without a timeout
+        Unreachable after a day without the server.
+        """
+        wanted = (until,) if isinstance(until, str) else tuple(until)
+        deadline = Deadline(timeout)
+        patience = self._exchange.patience(AWAY, deadline)
+        while True:
+            each = deadline.left(WAIT)
+            paused = Deadline(min(each, 1.0))  # a server whose cap is tiny must not be asked in a tight loop
+            try:
+                state = await self._ask(
+                    calls.wait(each, wanted, since), values.read_state, patience=patience, within=each
+                )
+                if not state.timed_out:
+                    return state
+                said = f"it is {state.phase} still"
+            except TooBusy as busy:
+                paused = Deadline(busy.retry_after or 1.0)
+                said = str(busy)
+            except (Unreachable, ResourceUnavailable) as problem:
+                if not deadline.over:
+                    raise
+                raise WaitTimeout(f"{self.address}: not {' or '.join(wanted)}: {problem}") from problem
+            if deadline.over:
+                raise WaitTimeout(f"{self.address}: not {' or '.join(wanted)} after {deadline.timeout:g} s: {said}")
+            await self._exchange.port.pause(paused.left(deadline.left(WAIT)))
+
+    @property
+    async def properties(self) -> Properties:
+        """All properties at one moment. Raises ResourceUnknown."""
+        return await self._ask(calls.document(), lambda response: values.read_properties(response[0]))
+
+    @property
+    async def phase(self) -> Phase:
+        """The phase that it is in."""
+        return await self._ask(calls.property_values("Phase"), lambda found: values.needed(found, "Phase", Phase))
+
+    @property
+    async def status(self) -> Status:
+        """Running or Ended."""
+        return await self._property("Status", lambda found: values.needed(found, "Status", Status))
+
+    @property
+    async def error_status(self) -> ErrorStatus:
+        """The list of errors in one word."""
+        return await self._property("ErrorStatus", lambda found: values.needed(found, "ErrorStatus", ErrorStatus))
+
+    @property
+    async def errors(self) -> tuple[ActivityError, ...]:
+        """The list of errors, oldest first; warnings are among them."""
+        return await self._property("Error", values.read_errors)
+
+    @property
+    async def progress(self) -> Progress | None:
+        """What the work last said of itself; None until it does."""
+        return await self._property("Progress", values.read_progress)
+
+    @property
+    async def results(self) -> "tuple[Result, ...]":
+        """Its results, which are there when it has ended."""
+        described = await self._property("Result", values.read_results)
+        return tuple(Result(self, each) for each in described)
+
+    async def result(self, name: str = "result") -> "Result":
+        """Return the result of that name: the usual one is what a command wrote to standard output.
+
+        Raises NoSuchResult.
+        """
+        results = await self.results
+        found = next((result for result in results if result.name == name), None)
+        if found is None:
+            there = ", ".join(result.name for result in results) or "none"
+            phase = await self.phase
+            hint = "" if phase.ended else f"; it is {phase} still: wait() for the end, or stream() what there is"
+            raise NoSuchResult(f"{self.address} has no result {name!r}; there: {there}{hint}")
+        return found
+
+    def open(self, name: str = "result") -> "Stream":
+        """Return a stream of the bytes of a result, to be used with ``async with``.
+
+        Of an activity that has not ended it gives what there is. Where the line breaks it is taken up again, and at its
+        end the SHA-256 is checked. Reading raises NoSuchResult, ResourceUnknown, CorruptResult, Unreachable.
+        """
+        return Stream(self, name, follow=False)
+
+    async def stream(self, name: str = "stdout", *, follow: bool = True) -> AsyncIterator[bytes]:
+        """Yield the bytes of an output while the work writes them, until it has ended and all of them came.
+
+        Raises what reading from `open` does.
+        """
+        async with Stream(self, name, follow) as stream:
+            async for block in stream:
+                yield block
+
+    async def save(self, path: str | os.PathLike[str], name: str = "result") -> Path:
+        """Write a result to a file, which is there when it is whole and checked, and not before. Return its path."""
+        return await save(self.open(name), Path(path), self._exchange)
+
+    async def query(
+        self, expression: str, namespaces: Mapping[str, str] | None = None
+    ) -> str | tuple[etree._Element, ...]:
+        """Return what an XPath 1.0 expression finds in the property document: the text of a value, or elements.
+
+        The prefixes of the contract are known (act, wsrfbf, wsrfrl ...), others are given by ``namespaces``.
+        Raises InvalidQuery, QueryFailed.
+        """
+        return await self._ask(calls.query(expression, namespaces or {}), values.read_query)
+
+    async def set_termination(
+        self, *, in_: timedelta | None = None, at: datetime | None = None, never: bool = False
+    ) -> datetime | None:
+        """Change when the record goes, with all results: after a while, at a time, or never. Return when that is.
+
+        Raises TerminationTimeRejected, whose description says what is accepted.
+        """
+        call = calls.set_termination(in_, at, never)
+        return await self._ask(call, lambda found: values.value(found, "NewTerminationTime", parse_time, ns.RL))
+
+    async def update(
+        self,
+        *,
+        name: str | None = calls.KEEP,
+        groups: Sequence[str] | None = (calls.KEEP,),
+        run_id: str | None = calls.KEEP,
+        work_limit: timedelta | None = timedelta.min,
+    ) -> None:
+        """Change what is given, all of it or nothing; None takes it away.
+
+        Raises InvalidModification, UnableToModify.
+        """
+        asked = {"Name": name, "Group": groups, "RunId": run_id, "ExecutionDuration": work_limit}
+        kept = (calls.KEEP, (calls.KEEP,), timedelta.min)
+        await self._ask(calls.update({key: value for key, value in asked.items() if value not in kept}), _nothing)
+
+    async def abort(self, reason: str | None = None) -> Phase:
+        """End the work; the record and its results so far stay. Return the phase that it is in then."""
+        return await self._ask(calls.abort(reason), lambda found: values.needed(found, "Phase", Phase))
+
+    async def destroy(self) -> None:
+        """End the work and remove everything. Raises ResourceUnknown where that is done already."""
+        patience = self._exchange.patience()
+        try:
+            await self._ask(calls.destroy(), _nothing, patience=patience)
+        except ResourceUnknown:
+            if not patience.tried:
+                raise  # else it was our own first attempt, whose answer was lost
+
+    # What ResultStream needs of an activity.
+
+    async def begin(self, name: str, follow: bool, position: int) -> Body:
+        """Ask for a result from a position on."""
+        return await self._exchange.get(await self._where_is(name) + ("?follow=true" if follow else ""), position)
+
+    async def state(self) -> State:
+        """Return how it stands now."""
+        return await self._ask(calls.wait(0.0, ("Ended",), None), values.read_state)
+
+    async def described(self, name: str) -> Described | None:
+        """Return what is said of a result, once it is one."""
+        described = await self._property("Result", values.read_results)
+        return next((each for each in described if each.name == name), None)
+
+    async def _where_is(self, name: str) -> str:
+        """Return where a result is fetched: by what servers of this kind agree on, or as another one says."""
+        base, found, _ = f"{self.reference.address.rstrip('/')}/".rpartition("/activity/")
+        if self.id is not None and found:
+            return Addresses(base).result(self.id, name)
+        described = await self.described(name)
+        if described is None:
+            raise NoSuchResult(f"{self.address} has no result {name!r}")
+        return described.href
+
+    async def _property(self, name: str, read: Callable[[etree._Element], T]) -> T:
+        return await self._ask(calls.property_values(name), read)
+
+    async def _ask(
+        self,
+        call: calls.Call,
+        read: Callable[[etree._Element], T],
+        *,
+        patience: Patience | None = None,
+        within: float = 0.0,
+    ) -> T:
+        return await self._exchange.ask(call, self.reference, read, patience=patience, within=within)
+
+
+def _nothing(response: etree._Element) -> None:
+    """Read an answer that says nothing but that it was done."""
+
+
+class Result:
+    """One result of an activity that has ended."""
+
+    def __init__(self, activity: Activity, described: Described) -> None:
+        """Take it from an activity."""
+        self._activity = activity
+        self.described = described
+
+    @property
+    def name(self) -> str:
+        """Its name, the only one of its activity's."""
+        return self.described.name
+
+    @property
+    def media_type(self) -> str:
+        """What kind of data it is, as far as the service says."""
+        return self.described.media_type
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes it has."""
+        return self.described.size
+
+    @property
+    def sha256(self) -> str | None:
+        """Their SHA-256, in lower-case hex."""
+        return self.described.sha256
+
+    @property
+    def href(self) -> str:
+        """Where it is, for whatever speaks HTTP."""
+        return self.described.href
+
+    async def read(self) -> bytes:
+        """Return all of it; a small one came with its description. Raises CorruptResult, Unreachable."""
+        if self.described.inline is not None:
+            return self.described.inline
+        async with self.open() as stream:
+            return await stream.read()
+
+    def open(self) -> "Stream":
+        """Return a stream of its bytes."""
+        return self._activity.open(self.name)
+
+    async def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write it to a file, as `Activity.save` does."""
+        return await self._activity.save(path, self.name)
+
+
+class Stream:
+    """The bytes of a result as they come, a block at a time."""
+
+    def __init__(self, activity: Activity, name: str, follow: bool) -> None:
+        """Take it from `Activity.open`."""
+        patience = activity._exchange.patience()
+        self.raw = ResultStream(activity, patience, name, follow)
+        self._rest = b""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        block = await self.block()
+        if not block:
+            raise StopAsyncIteration
+        return block
+
+    async def read(self, size: int = -1) -> bytes:
+        """Return so many bytes, fewer at the end, or all where no number is given."""
+        blocks, wanted = [], size
+        while wanted and (block := await self.block(wanted)):
+            blocks.append(block)
+            wanted -= len(block) if size >= 0 else 0
+        return b"".join(blocks)
+
+    async def block(self, most: int = -1) -> bytes:
+        """Return what comes next, at most so many bytes; none at the end."""
+        data = self._rest or await self.raw.block()
+        data, self._rest = (data, b"") if most < 0 else (data[:most], data[most:])
+        return data
+
+    async def close(self) -> None:
+        """Read no more."""
+        await self.raw.close()
+
+
+async def save(stream: Stream, path: Path, exchange: Exchange) -> Path:
+    """Write a stream to a file beside the one that it is to become at its end."""
+    work = exchange.port.work
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        async with stream:
+            file: IO[bytes] = await work(lambda: unfinished.open("xb"))
+            try:
+                async for block in stream:
+                    await work(partial(file.write, block))
+            finally:
+                await work(file.close)
+        await work(lambda: unfinished.replace(path))
+    except BaseException:
+        await work(lambda: unfinished.unlink(missing_ok=True))
+        raise
+    return path
