@@ -82,7 +82,7 @@ class Activity:
         """
         wanted = (until,) if isinstance(until, str) else tuple(until)
         deadline = Deadline(timeout)
-        patience = self._exchange.patience(AWAY, deadline)
+        patience = self._exchange.patience(self.reference, AWAY, deadline)
         while True:
             each = deadline.left(WAIT)
             paused = Deadline(min(each, 1.0))  # a server whose cap is tiny must not be asked in a tight loop
@@ -217,7 +217,7 @@ class Activity:
 
     async def destroy(self) -> None:
         """End the work and remove everything. Raises ResourceUnknown where that is done already."""
-        patience = self._exchange.patience()
+        patience = self._exchange.patience(self.reference)
         try:
             await self._ask(calls.destroy(), _nothing, patience=patience)
         except ResourceUnknown:
@@ -321,7 +321,7 @@ class Stream:
 
     def __init__(self, activity: Activity, name: str, follow: bool) -> None:
         """Take it from `Activity.open`."""
-        patience = activity._exchange.patience()
+        patience = activity._exchange.patience(activity.reference)
         self.raw = ResultStream(activity, patience, name, follow)
         self._rest = b""
 

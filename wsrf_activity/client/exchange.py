@@ -12,7 +12,7 @@ from wsrf_activity.client.calls import Call
 from wsrf_activity.client.errors import ClientProblem, CorruptResult, ResourceUnavailable, Unreachable
 from wsrf_activity.client.faults import of_status, read_fault
 from wsrf_activity.client.inputs import Input, InputStream
-from wsrf_activity.client.patience import Connected, Deadline, Patience
+from wsrf_activity.client.patience import Deadline, Patience
 from wsrf_activity.client.ports import ANSWER, Answer, Body, Message, Port
 from wsrf_activity.client.references import Reference, parse_xml
 from wsrf_activity.client.where import Where
@@ -33,12 +33,14 @@ class Exchange:
         self.port = port
         self.where = where
         self._patience = patience
-        self._connected = Connected()
+        self._reached: set[str] = set()
 
-    def patience(self, limit: float | None = None, deadline: Deadline | None = None) -> Patience:
+    def patience(
+        self, to: Reference | None = None, limit: float | None = None, deadline: Deadline | None = None
+    ) -> Patience:
         """Return new patience, of the usual length unless another is given, and in no case beyond a deadline."""
         limit = self._patience if limit is None else limit
-        return Patience(self.port, self.where, self._connected, limit, deadline)
+        return Patience(self.port, self.where, self._reached, to.address if to else self.where.base, limit, deadline)
 
     async def document(self) -> Any:
         """Return the server's description as zeep reads it: fetched once in a process. Raises Unreachable."""
@@ -52,7 +54,7 @@ class Exchange:
             if body.status != 200:
                 raise Unreachable(f"{url} answers HTTP {body.status}: is that the address of a wsrf-activity server?")
             _documents[url] = await self.port.work(lambda: _READER(BytesIO(content), None, settings=_SAFE))
-        self._connected.yes = True
+        self._reached.add(self.where.origin(self.where.base))
         return _documents[url]
 
     async def ask(
@@ -68,7 +70,7 @@ class Exchange:
 
         ``within`` is how many seconds the server was asked to take at most. Raises ActivityFault, Unreachable.
         """
-        patience = patience or self.patience()
+        patience = patience or self.patience(to)
         while True:
             try:
                 child = await self._once(call, to, within)

@@ -29,22 +29,19 @@ class Deadline:
         return self._at is not None and time.monotonic() >= self._at
 
 
-class Connected:
-    """Whether the server was ever there: only then is it worth waiting for."""
-
-    def __init__(self) -> None:
-        self.yes = False
-
-
 class Patience:
-    """``limit`` seconds without an answer, not in all. It is begun anew for each thing that is asked."""
+    """``limit`` seconds without an answer, not in all. It is begun anew for each thing that is asked.
+
+    A server is worth waiting for only when it was there before: ``reached`` is where somebody answered.
+    """
 
     def __init__(
-        self, port: Port, where: Where, connected: Connected, limit: float, deadline: Deadline | None = None
+        self, port: Port, where: Where, reached: set[str], address: str, limit: float, deadline: Deadline | None = None
     ) -> None:
         self._port = port
         self._where = where
-        self._connected = connected
+        self._reached = reached
+        self._origin = where.origin(address)
         self._limit = limit
         self._deadline = deadline or Deadline(None)
         self._since: float | None = None
@@ -53,7 +50,7 @@ class Patience:
 
     def answered(self) -> None:
         """Note that the server is there."""
-        self._connected.yes = True
+        self._reached.add(self._origin)
         self._since = None
         self._pause = _FIRST
 
@@ -62,7 +59,7 @@ class Patience:
         now = time.monotonic()
         self._since = self._since or now
         self.tried += 1
-        if not self._connected.yes or now - self._since >= self._limit or self._deadline.over:
+        if self._origin not in self._reached or now - self._since >= self._limit or self._deadline.over:
             raise problem
         await self.idle()
         self._where.refresh()

@@ -56,12 +56,19 @@ class Where:
             self.base = announced
             self._former.append(announced)
 
+    def origin(self, address: str) -> str:
+        """Return which server an address is of: nothing for this one, wherever it is and was."""
+        return "" if self._below(address) is not None else "{}://{}:{}".format(*origin(address))
+
     def current(self, address: str) -> str:
         """Return an address below where the server was as one below where it is."""
-        for base in self._former:
-            if address == base or address.startswith(f"{base}/"):
-                return self.base + address[len(base) :]
-        return address
+        below = self._below(address)
+        return address if below is None else self.base + below
+
+    def _below(self, address: str) -> str | None:
+        """Return the path of an address below where the server is, or was."""
+        found = (base for base in self._former if address == base or address.startswith(f"{base}/"))
+        return next((address[len(base) :] for base in found), None)
 
     def headers(self, url: str) -> dict[str, str]:
         """Return what logs in at ``url``. A token is never sent to another server than its own."""
