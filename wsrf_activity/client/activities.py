@@ -21,14 +21,13 @@ from wsrf_activity.client.errors import (
     WaitTimeout,
 )
 from wsrf_activity.client.exchange import Exchange
+from wsrf_activity.client.outputs import Outputs
 from wsrf_activity.client.patience import AWAY, Deadline, Patience
-from wsrf_activity.client.ports import Body
 from wsrf_activity.client.references import Reference
 from wsrf_activity.client.streams import ResultStream
 from wsrf_activity.client.values import Described, Entry, Properties, State
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import ActivityError, Progress
-from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.lifetime import parse_time
 from wsrf_activity.model.phases import ErrorStatus, Phase, Status
 
@@ -224,31 +223,6 @@ class Activity:
             if not patience.tried:
                 raise  # else it was our own first attempt, whose answer was lost
 
-    # What ResultStream needs of an activity.
-
-    async def begin(self, name: str, follow: bool, position: int) -> Body:
-        """Ask for a result from a position on."""
-        return await self._exchange.get(await self._where_is(name) + ("?follow=true" if follow else ""), position)
-
-    async def state(self) -> State:
-        """Return how it stands now."""
-        return await self._ask(calls.wait(0.0, ("Ended",), None), values.read_state)
-
-    async def described(self, name: str) -> Described | None:
-        """Return what is said of a result, once it is one."""
-        described = await self._property("Result", values.read_results)
-        return next((each for each in described if each.name == name), None)
-
-    async def _where_is(self, name: str) -> str:
-        """Return where a result is fetched: by what servers of this kind agree on, or as another one says."""
-        base, found, _ = f"{self.reference.address.rstrip('/')}/".rpartition("/activity/")
-        if self.id is not None and found:
-            return Addresses(base).result(self.id, name)
-        described = await self.described(name)
-        if described is None:
-            raise NoSuchResult(f"{self.address} has no result {name!r}")
-        return described.href
-
     async def _property(self, name: str, read: Callable[[etree._Element], T]) -> T:
         return await self._ask(calls.property_values(name), read)
 
@@ -322,7 +296,7 @@ class Stream:
     def __init__(self, activity: Activity, name: str, follow: bool) -> None:
         """Take it from `Activity.open`."""
         patience = activity._exchange.patience(activity.reference)
-        self.raw = ResultStream(activity, patience, name, follow)
+        self.raw = ResultStream(Outputs(activity._exchange, activity.reference), patience, name, follow)
         self._rest = b""
 
     async def __aenter__(self) -> Self:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from wsrf_activity.client import NEVER, calls, errors, faults
+from wsrf_activity.client import NEVER, calls, errors
 from wsrf_activity.model import ns
 from wsrf_activity.model.lifetime import parse_duration, parse_time
 from wsrf_activity.soap import contract
@@ -97,29 +97,3 @@ def test_every_fault_of_the_operations_that_are_called_has_its_class() -> None:
     declared = [port_type.operations[name].fault_messages.values() for name in called]
     elements = {part.element.qname.text for messages in declared for m in messages for part in m.parts.values()}
     assert elements == {kind.element for kind in errors.ActivityFault.__subclasses__()}
-
-
-@pytest.mark.parametrize("version", [ns.S11, ns.S12])
-def test_the_causes_of_a_fault_are_a_chain(version: str) -> None:
-    """Also of faults that only another server has."""
-    inner = f"""<x:DiskFault xmlns:x="urn:x" xmlns:bf="{ns.BF}"><bf:Timestamp>2026-01-01T00:00:00Z</bf:Timestamp>
-        <bf:Description>disk full</bf:Description></x:DiskFault>"""
-    detail = f"""<r:ResourceUnavailableFault xmlns:r="{ns.R}" xmlns:bf="{ns.BF}" xmlns:wsa="{ns.WSA}">
-        <bf:Timestamp>2026-01-02T00:00:00Z</bf:Timestamp>
-        <bf:Originator><wsa:Address>http://other/x</wsa:Address></bf:Originator>
-        <bf:ErrorCode dialect="urn:d">E17</bf:ErrorCode><bf:Description>later</bf:Description>
-        <bf:FaultCause>{inner}</bf:FaultCause></r:ResourceUnavailableFault>"""
-    if version == ns.S11:
-        text = f'<s:Fault xmlns:s="{version}"><faultcode>s:Server</faultcode><faultstring>no</faultstring>'
-        text += f"<detail>{detail}</detail></s:Fault>"
-    else:
-        text = f'<s:Fault xmlns:s="{version}"><s:Code><s:Value>s:Receiver</s:Value></s:Code>'
-        text += f"<s:Reason><s:Text>no</s:Text></s:Reason><s:Detail>{detail}</s:Detail></s:Fault>"
-    fault = faults.read_fault(etree.fromstring(text))
-    assert isinstance(fault, errors.ResourceUnavailable)
-    assert (fault.code, fault.description, fault.timestamp) == ("E17", "later", datetime(2026, 1, 2, tzinfo=UTC))
-    assert fault.originator is not None
-    assert fault.originator.address == "http://other/x"
-    cause = fault.__cause__
-    assert isinstance(cause, errors.ActivityFault)
-    assert (type(cause), cause.name, str(cause)) == (errors.ActivityFault, "DiskFault", "disk full")
