@@ -27,6 +27,7 @@ REFUSED: dict[type[ActivityFault], Callable[[Service, client.Activity], object]]
     client.InitialTerminationTimeRejected: lambda service, ended: service.run("true", expires=timedelta(days=-1)),
     client.TerminationTimeRejected: lambda service, ended: ended.set_termination(in_=timedelta(days=9999)),
     client.ResourceUnknown: lambda service, ended: service.activity("abc").wait(1),
+    client.VersionMismatch: lambda service, ended: ended.update(name="late", if_version=1),
     client.InvalidQuery: lambda service, ended: ended.query("]["),
     client.UnableToModify: lambda service, ended: ended.update(work_limit=timedelta(hours=1)),
     client.InvalidModification: lambda service, ended: ended.update(groups=[str(n) for n in range(5000)]),
@@ -53,6 +54,9 @@ def test_each_is_its_own_exception(service: Service, ended: client.Activity, kin
     assert abs(fault.timestamp - datetime.now(UTC)) < timedelta(minutes=5)
     if isinstance(fault, client.InvalidParameter):
         assert (fault.parameter, fault.row, fault.column) == ("what", None, None)
+    if isinstance(fault, client.VersionMismatch):
+        assert fault.current_version == ended.properties.version
+        ended.update(name="in time", if_version=fault.current_version)
     if isinstance(fault, client.InitialTerminationTimeRejected):
         assert fault.minimum is not None
         assert fault.maximum is not None

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.commands import TIMEOUT, Shell
+from wsrf_activity.client import Reference
 from wsrf_activity.soap import contract
 
 ROOT = Path(__file__).parents[2]
@@ -38,8 +39,20 @@ def here(block: str, server: Shell) -> str:
     return BLOCKS[block].replace("http://127.0.0.1:8427", server.base)
 
 
+def python(code: str, server: Shell) -> subprocess.CompletedProcess[str]:
+    """Run a program of Python, to which a warning is an error."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=server.environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
 def test_every_block_of_code_is_one_that_is_run() -> None:
-    assert set(BLOCKS) == {"demo", "tests", "shell", "zeep", "curl"}
+    assert set(BLOCKS) == {"demo", "tests", "shell", "client", "zeep", "curl"}
     fences = re.findall(r"^```(\w+)$", README, re.MULTILINE)
     assert len([language for language in fences if language != "text"]) == len(BLOCKS)
 
@@ -59,15 +72,17 @@ def test_the_shell_block(home: Shell) -> None:
 def test_the_zeep_block(home: Shell) -> None:
     code = here("zeep", home)
     assert len([line for line in code.splitlines() if line.strip()]) <= 10
-    ended = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env=home.environment,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT,
-        check=False,
-    )
+    ended = python(code, home)
     assert (ended.stdout, ended.stderr) == (f"{OUTPUT}\n", "")
+
+
+def test_the_client_block(home: Shell) -> None:
+    code = here("client", home)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 6
+    ended = python(code, home)
+    reference, _, rest = ended.stdout.partition("\n")
+    assert (rest, ended.stderr) == (f"{OUTPUT}\n", "")
+    assert Reference.parse(reference, home.base).address.startswith(f"{home.base}/activity/")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None and os.environ.get("CI") != "true", reason="no curl here")

@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -185,13 +186,19 @@ class Activity:
         return await self._ask(calls.query(expression, namespaces or {}), values.read_query)
 
     async def set_termination(
-        self, *, in_: timedelta | None = None, at: datetime | None = None, never: bool = False
+        self,
+        *,
+        in_: timedelta | None = None,
+        at: datetime | None = None,
+        never: bool = False,
+        if_version: int | None = None,
     ) -> datetime | None:
         """Change when the record goes, with all results: after a while, at a time, or never. Return when that is.
 
-        Raises TerminationTimeRejected, whose description says what is accepted.
+        ``if_version`` binds the change to a version, here as with the other changes. Raises TerminationTimeRejected,
+        whose description says what is accepted, VersionMismatch.
         """
-        call = calls.set_termination(in_, at, never)
+        call = replace(calls.set_termination(in_, at, never), if_version=if_version)
         return await self._ask(call, lambda found: values.value(found, "NewTerminationTime", parse_time, ns.RL))
 
     async def update(
@@ -201,24 +208,27 @@ class Activity:
         groups: Sequence[str] | None = (calls.KEEP,),
         run_id: str | None = calls.KEEP,
         work_limit: timedelta | None = timedelta.min,
+        if_version: int | None = None,
     ) -> None:
         """Change what is given, all of it or nothing; None takes it away.
 
-        Raises InvalidModification, UnableToModify.
+        Raises InvalidModification, UnableToModify, VersionMismatch.
         """
         asked = {"Name": name, "Group": groups, "RunId": run_id, "ExecutionDuration": work_limit}
         kept = (calls.KEEP, (calls.KEEP,), timedelta.min)
-        await self._ask(calls.update({key: value for key, value in asked.items() if value not in kept}), _nothing)
+        call = calls.update({key: value for key, value in asked.items() if value not in kept})
+        await self._ask(replace(call, if_version=if_version), _nothing)
 
-    async def abort(self, reason: str | None = None) -> Phase:
+    async def abort(self, reason: str | None = None, *, if_version: int | None = None) -> Phase:
         """End the work; the record and its results so far stay. Return the phase that it is in then."""
-        return await self._ask(calls.abort(reason), lambda found: values.needed(found, "Phase", Phase))
+        call = replace(calls.abort(reason), if_version=if_version)
+        return await self._ask(call, lambda found: values.needed(found, "Phase", Phase))
 
-    async def destroy(self) -> None:
+    async def destroy(self, *, if_version: int | None = None) -> None:
         """End the work and remove everything. Raises ResourceUnknown where that is done already."""
         patience = self._exchange.patience(self.reference)
         try:
-            await self._ask(calls.destroy(), _nothing, patience=patience)
+            await self._ask(replace(calls.destroy(), if_version=if_version), _nothing, patience=patience)
         except ResourceUnknown:
             if not patience.tried:
                 raise  # else it was our own first attempt, whose answer was lost

@@ -33,12 +33,16 @@ class Options(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One operation. ``mixed`` is the text of a QueryExpression, which zeep cannot write, and its prefixes."""
+    """One operation. ``mixed`` is the text of a QueryExpression, which zeep cannot write, and its prefixes.
+
+    ``if_version`` binds a change to a version of the activity.
+    """
 
     operation: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     positional: tuple[Any, ...] = ()
     mixed: tuple[str, Mapping[str, str]] | None = None
+    if_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -130,9 +130,20 @@ class _Finish(zeep.Plugin):
         for parameter in self._message.parameters:
             parameter.set(f"{{{ns.WSA}}}IsReferenceParameter", "true")
             header.append(parameter)
+        if self._message.call.if_version is not None:
+            _bind(header, self._message.call.if_version)
         if self._message.call.mixed is not None:
             _write_text(envelope, *self._message.call.mixed)
         return envelope, http_headers
+
+
+def _bind(header: etree._Element, version: int) -> None:
+    """Bind a change to a version: a server that does not know how is not to make it."""
+    block = etree.SubElement(header, f"{{{ns.ACT}}}IfVersion", nsmap={"act": ns.ACT})
+    envelope = header.getparent()
+    assert envelope is not None
+    block.set(f"{{{etree.QName(envelope).namespace}}}mustUnderstand", "1")
+    block.text = str(version)
 
 
 def _write_text(envelope: etree._Element, text: str, prefixes: Mapping[str, str]) -> None:

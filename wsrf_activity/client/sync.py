@@ -43,7 +43,7 @@ def connect(
     made = http or httpx.Client(trust_env=not where.here, limits=httpx.Limits(max_connections=None))
     service = Service(aio.Service(BlockingPort(made), where, patience))
     if http is None:
-        weakref.finalize(service, made.close)
+        weakref.finalize(service.core.exchange, made.close)  # which its activities hold, too
     run(service.core.open())
     return service
 
@@ -279,13 +279,19 @@ class Activity:
         return run(self.core.query(expression, namespaces))
 
     def set_termination(
-        self, *, in_: timedelta | None = None, at: datetime | None = None, never: bool = False
+        self,
+        *,
+        in_: timedelta | None = None,
+        at: datetime | None = None,
+        never: bool = False,
+        if_version: int | None = None,
     ) -> datetime | None:
         """Change when the record goes, with all results: after a while, at a time, or never. Return when that is.
 
-        Raises TerminationTimeRejected, whose description says what is accepted.
+        ``if_version`` binds the change to a version, here as with the other changes. Raises TerminationTimeRejected,
+        whose description says what is accepted, VersionMismatch.
         """
-        return run(self.core.set_termination(in_=in_, at=at, never=never))
+        return run(self.core.set_termination(in_=in_, at=at, never=never, if_version=if_version))
 
     def update(
         self,
@@ -294,20 +300,21 @@ class Activity:
         groups: Sequence[str] | None = (calls.KEEP,),
         run_id: str | None = calls.KEEP,
         work_limit: timedelta | None = timedelta.min,
+        if_version: int | None = None,
     ) -> None:
         """Change what is given, all of it or nothing; None takes it away.
 
-        Raises InvalidModification, UnableToModify.
+        Raises InvalidModification, UnableToModify, VersionMismatch.
         """
-        run(self.core.update(name=name, groups=groups, run_id=run_id, work_limit=work_limit))
+        run(self.core.update(name=name, groups=groups, run_id=run_id, work_limit=work_limit, if_version=if_version))
 
-    def abort(self, reason: str | None = None) -> Phase:
+    def abort(self, reason: str | None = None, *, if_version: int | None = None) -> Phase:
         """End the work; the record and its results so far stay. Return the phase that it is in then."""
-        return run(self.core.abort(reason))
+        return run(self.core.abort(reason, if_version=if_version))
 
-    def destroy(self) -> None:
+    def destroy(self, *, if_version: int | None = None) -> None:
         """End the work and remove everything. Raises ResourceUnknown where that is done already."""
-        run(self.core.destroy())
+        run(self.core.destroy(if_version=if_version))
 
 
 class Result:
