@@ -38,7 +38,7 @@ public:
     Port(const QString &address, const QList<KDSoapValue> &reference)
     {
         setEndPoint(address);
-        // KDSoapAuthentication would send every request twice: without a password, and after the refusal with it.
+        // KDSoapAuthentication sends the first request of each port twice: it says the password only once refused.
         clientInterface()->setRawHTTPHeaders({{"Authorization", AUTHORIZATION}});
         for (const KDSoapValue &parameter : reference) {
             KDSoapMessage header;
