@@ -1,6 +1,7 @@
 """GetMetadata: the WSDL, the schemas and which properties can be changed, from any address of the server."""
 
 import pytest
+import zeep
 from lxml import etree
 
 from tests.server import Fault, Wire
@@ -72,3 +73,14 @@ def test_the_same_by_get(wire: Wire) -> None:
     response = wire.http.get(wire.address(None) + "?rmd", headers={"authorization": ""})
     assert response.status_code == 200
     assert etree.fromstring(response.content).tag == f"{{{ns.RMD}}}Definitions"
+
+
+def test_with_a_client_made_from_its_wsdl(wire: Wire) -> None:
+    """A section is XML of its own, which zeep leaves as it is."""
+    transport = zeep.Transport()
+    transport.session.headers.update(wire.http.headers)
+    with transport.session:
+        client = zeep.Client(wire.address(None) + "?wsdl=metadata.wsdl", transport=transport)
+        [section] = client.service.GetMetadata(Dialect=ns.RMD).MetadataSection
+    assert section.Identifier == ns.ACT
+    assert section._value_1.tag == f"{{{ns.RMD}}}Definitions"

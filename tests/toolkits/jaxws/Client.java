@@ -13,6 +13,7 @@ import javax.xml.datatype.DatatypeFactory;
 import javax.xml.namespace.QName;
 import javax.xml.ws.BindingProvider;
 import javax.xml.ws.soap.AddressingFeature;
+import javax.xml.ws.soap.MTOMFeature;
 import javax.xml.transform.stream.StreamSource;
 import javax.xml.ws.wsaddressing.W3CEndpointReference;
 import org.oasis_open.docs.wsrf.rl_2.*;
@@ -53,7 +54,9 @@ public class Client {
         CreateActivity request = new CreateActivity();
         request.setCommand("sort | uniq");
         request.setInput("b\na\nb\n".getBytes());
-        reference = login(service.getActivitySoap11()).createActivity(request).getEndpointReference();
+        // MTOM sends the input beside the message, as it is, in place of base64 inside.
+        ActivityPortType port = login(service.getActivitySoap11(new MTOMFeature()));
+        reference = port.createActivity(request).getEndpointReference();
         activity = port(reference);
     }
 
