@@ -10,6 +10,7 @@ import typer
 
 from wsrf_activity.cli import arguments, envelopes, quick
 from wsrf_activity.cli.activities import entries
+from wsrf_activity.cli.conformance import conformance
 from wsrf_activity.cli.problems import TIMED_OUT, NoSuchActivity, Unreachable, Usage
 
 PATIENCE = 600.0  #: seconds that a server may stay away while it is waited for
@@ -217,6 +218,9 @@ def _destroy(options: quick.Options, which: str) -> int:
             server.call(reference.id, envelopes.destroy())
     print("Destroyed")
     return 0
+
+
+app.command()(conformance)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from wsrf_activity.manager import CHANGE, Condition, ResultInput, StartRequest, 
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.addresses import Addresses
-from wsrf_activity.model.errors import InvalidParameter
+from wsrf_activity.model.errors import InvalidParameter, TerminationTimeRejected
 from wsrf_activity.model.lifetime import Never, Requested, parse_duration, parse_time, stamp
 from wsrf_activity.model.listing import Filter, Page
 from wsrf_activity.model.phases import ENDED, Phase
@@ -212,9 +212,15 @@ def write_aborted(activity: Activity) -> etree._Element:
 
 
 def read_set_termination(body: etree._Element, now: datetime) -> Requested:
-    """Read wsrf-rl:SetTerminationTime: a time, nil, or a duration from now (WS-ResourceLifetime 1.2, section 5.2)."""
+    """Read wsrf-rl:SetTerminationTime: a time, nil, or a duration from now (WS-ResourceLifetime 1.2, section 5.2).
+
+    A time beyond the calendar is out of bounds as any other that is too late. Raises TerminationTimeRejected.
+    """
     for child in body:
-        requested = requested_time(child, now)
+        try:
+            requested = requested_time(child, now)
+        except InvalidParameter as error:
+            raise TerminationTimeRejected(error.description, now, None) from None
         if requested is not None:
             return requested
     raise InvalidParameter("SetTerminationTime needs a time or a duration")
