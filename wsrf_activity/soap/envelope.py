@@ -7,7 +7,7 @@ from datetime import datetime
 from lxml import etree
 
 from wsrf_activity.model import ns
-from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, sayable, sender
+from wsrf_activity.soap.faults import MUST_UNDERSTAND, SENDER, Fault, SoapProblem, sayable, sender
 
 MAX_HEADERS = 100  #: header blocks that one message may have
 
@@ -95,7 +95,7 @@ def not_understood(block: etree._Element, version: Version) -> SoapProblem:
         notice.set("qname", f"q:{name.localname}" if name.namespace else name.localname)
         headers = (notice,)
     reason = f"header block {name.text} must be understood, and is not"
-    return SoapProblem(Fault(code="MustUnderstand", reason=reason, action=ns.SOAP_FAULT_ACTION, headers=headers))
+    return SoapProblem(Fault(code=MUST_UNDERSTAND, reason=reason, action=ns.SOAP_FAULT_ACTION, headers=headers))
 
 
 def message(version: Version, headers: Iterable[etree._Element], body: etree._Element) -> etree._Element:

@@ -15,7 +15,7 @@ from wsrf_activity.model.lifetime import format_duration, stamp
 
 MAX_TEXT = 2000  #: characters of what is said in a fault: it may quote what the client sent
 ERROR_CODES = "urn:wsrf-activity:1:error"  #: the dialect of our wsrf-bf:ErrorCode
-SENDER, RECEIVER = "Sender", "Receiver"
+SENDER, RECEIVER, MUST_UNDERSTAND = "Sender", "Receiver", "MustUnderstand"
 _GENERIC = f"{{{ns.BF}}}BaseFault"  #: of problems that have no fault of their own
 _UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 

@@ -135,6 +135,7 @@ class SoapServer(ServerBase):
         self, request: Request, caller: Principal | None, activity_id: str | None, exchange: "_Exchange"
     ) -> Response:
         message, package, caller = await self._authenticated(request, exchange, caller)
+        _check_understood(message)  # first of all: this fault comes on the connection, wherever others were to go
         exchange.routes = await self._replies.routes(exchange.headers)
         self._check(message, exchange.headers, exchange.soap_action())
         exchange.activity_id = exchange.headers.activity_id(activity_id)
@@ -157,7 +158,7 @@ class SoapServer(ServerBase):
         """Send a reply or a fault where it is to go, and return what is said on the connection."""
         headers, version = exchange.headers, exchange.version
         endpoint, target = headers.endpoint(fault is not None), exchange.routes.of(fault is not None)
-        if endpoint.nowhere:
+        if endpoint.nowhere and not (fault and fault.code == faults.MUST_UNDERSTAND):
             return Response(status_code=202)
         extra = envelope.fault_headers(version, fault) if fault else []
         owed = any(addressing.is_addressing(block) for block in extra)
@@ -265,10 +266,7 @@ class SoapServer(ServerBase):
         return plain
 
     def _check(self, message: Envelope, headers: addressing.Headers, soap_action: str | None) -> None:
-        """Refuse what must be understood and is not, and an Action that is not the body's."""
-        for block in message.headers:
-            if not _understood(block) and envelope.must_understand(block, message.version):
-                raise envelope.not_understood(block, message.version)
+        """Refuse addressing headers that are wrong, and an Action that is not the body's."""
         if headers.problem is not None:
             raise headers.problem
         operation = contract.served().get(message.body.tag)
@@ -339,7 +337,8 @@ class _Exchange:
 
     def soap_action(self) -> str | None:
         """SOAP 1.1 has a header of its own for it, SOAP 1.2 a parameter of the content type; empty says nothing."""
-        return self.request.headers.get("soapaction", "").strip(' "') or self.parameters.get("action") or None
+        in_header = "" if self.version.is_12 else self.request.headers.get("soapaction", "").strip(' "')
+        return in_header or self.parameters.get("action") or None
 
     @property
     def takes_parts(self) -> bool:
@@ -356,6 +355,13 @@ def _response(exchange: _Exchange, message: etree._Element, status: int) -> Resp
     # In capital letters, since Ruby's REXML loses the beginning of a document that it is told to be in utf-8.
     response = Response(markup.write(message), status, media_type=f"{version.media_type}; charset=UTF-8")
     return compressed(response, exchange.request)
+
+
+def _check_understood(message: Envelope) -> None:
+    """Refuse what must be understood and is not."""
+    for block in message.headers:
+        if not _understood(block) and envelope.must_understand(block, message.version):
+            raise envelope.not_understood(block, message.version)
 
 
 def _understood(block: etree._Element) -> bool:
