@@ -22,8 +22,6 @@ from wsrf_activity.conformance.target import Credentials, NotAllowed
 from wsrf_activity.model import ns
 
 TIMEOUT = 60.0
-#: What the server here is still to be taught.
-PENDING = {"ADDR-19"}
 LEAST = 180  #: checks that have to hold, so that none of them can go missing unseen
 
 
@@ -42,7 +40,7 @@ def test_no_failure_here(server: Server) -> None:
     """Every check, on either database."""
     report = try_(server.base, server.token, versions=(server.version,), slow=True)
     found = failed(report)
-    assert set(found) <= PENDING, found
+    assert found == {}
     assert report.count(Outcome.PASSED) >= LEAST
     assert report.count(Outcome.SKIPPED) == 0
     assert {result.check.id for result in report.results} == {check.id for check in checks()}
@@ -199,7 +197,7 @@ def test_a_wrong_server_fails_what_is_wrong(altered: tuple[Proxy, Server], what:
     front, server = altered
     front.alteration, only, expected = WRONGS[what]
     found = failed(try_(front.base, server.token, *only))
-    assert set(found) - PENDING == expected, found
+    assert set(found) == expected, found
 
 
 def test_a_failure_tells_what_was_sent_and_came(altered: tuple[Proxy, Server], tmp_path: Path) -> None:

@@ -112,18 +112,27 @@ def test_a_time_that_the_client_chose_stays(wire: Wire) -> None:
     assert abs(terminate - current - timedelta(days=2, hours=1)) < timedelta(seconds=30)
 
 
-@pytest.mark.parametrize("text", ["2001-01-01T00:00:00Z", "-PT1S", "PT0S", "P367D", "9999-01-01T00:00:00Z", None])
-def test_a_first_time_out_of_bounds_is_refused(wire: Wire, text: str | None) -> None:
-    """Past, too far, never: the fault says what is accepted."""
-    element = lifetime(text) if text else f"<act:InitialTerminationTime {NIL}/>"
+@pytest.mark.parametrize("text", ["2001-01-01T00:00:00Z", "-PT1S", "PT0S", "P367D", "9999-01-01T00:00:00Z"])
+def test_a_first_time_out_of_bounds_is_refused(wire: Wire, text: str) -> None:
+    """Past, too far: the fault says what is accepted."""
     with pytest.raises(Fault) as caught:
-        wire.create("true", element)
+        wire.create("true", lifetime(text))
     assert (caught.value.name, caught.value.code) == ("UnacceptableInitialTerminationTimeFault", "Sender")
     detail = caught.value.detail
     assert detail is not None
     least, most = (moment(detail, f"{{{ns.WSNT}}}{name}") for name in ("MinimumTime", "MaximumTime"))
     assert least is not None
     assert most == least + 366 * DAY
+
+
+def test_nil_is_no_wish_where_it_cannot_be_had(wire: Wire) -> None:
+    """Some toolkits send it for what their users did not set; the end of the work moves the time as it does then."""
+    activity_id = wire.create("true", f"<act:InitialTerminationTime {NIL}/>")
+    wire.ended(activity_id)
+    document = wire.document(activity_id)
+    times = [moment(document, f"{{{ns.ACT}}}EndTime"), terminates(wire, activity_id)]
+    assert None not in times
+    assert times[1] == times[0] + 14 * DAY  # type: ignore[operator]  # neither is None
 
 
 def test_a_time_is_extended_and_reduced(wire: Wire) -> None:

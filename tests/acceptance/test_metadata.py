@@ -1,5 +1,7 @@
 """GetMetadata: the WSDL, the schemas and which properties can be changed, from any address of the server."""
 
+from typing import Any
+
 import pytest
 import zeep
 from lxml import etree
@@ -10,6 +12,7 @@ from wsrf_activity.soap import contract
 from wsrf_activity.soap.properties import PROPERTIES
 
 SECTION = f"{{{ns.MEX}}}MetadataSection"
+UNTYPED: Any = zeep  #: it has no types
 ACTION = "http://schemas.xmlsoap.org/ws/2004/09/mex/GetMetadata/Request"
 
 
@@ -77,10 +80,10 @@ def test_the_same_by_get(wire: Wire) -> None:
 
 def test_with_a_client_made_from_its_wsdl(wire: Wire) -> None:
     """A section is XML of its own, which zeep leaves as it is."""
-    transport = zeep.Transport()
+    transport = UNTYPED.Transport()
     transport.session.headers.update(wire.http.headers)
     with transport.session:
-        client = zeep.Client(wire.address(None) + "?wsdl=metadata.wsdl", transport=transport)
+        client = UNTYPED.Client(wire.address(None) + "?wsdl=metadata.wsdl", transport=transport)
         [section] = client.service.GetMetadata(Dialect=ns.RMD).MetadataSection
     assert section.Identifier == ns.ACT
     assert section._value_1.tag == f"{{{ns.RMD}}}Definitions"

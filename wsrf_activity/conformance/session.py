@@ -13,7 +13,7 @@ from wsrf_activity.conformance.described import Description
 from wsrf_activity.conformance.listener import Listener
 from wsrf_activity.conformance.registry import NotApplicable, Skipped
 from wsrf_activity.conformance.standards import act, rl
-from wsrf_activity.conformance.target import Credentials, NotAllowed, NotReachable, Target, is_loopback
+from wsrf_activity.conformance.target import Credentials, NotAllowed, NotReachable, Target, on_this_machine
 from wsrf_activity.conformance.wire import Answer, Exchange, Reference
 from wsrf_activity.model import ns
 
@@ -195,7 +195,7 @@ class Session:
     def listener(self) -> Listener:
         """Where the server under test can call. Raises NotApplicable where nobody said how."""
         if self._listener is None:
-            host = self.options.callback or ("127.0.0.1" if is_loopback(self.target.url) else None)
+            host = self.options.callback or ("127.0.0.1" if on_this_machine(self.target.url) else None)
             if host is None:
                 raise NotApplicable("the server cannot call this machine: say how it can with --callback HOST")
             self._listener = Listener(host)

@@ -1,6 +1,5 @@
 """The server under test: found by its WSDL, and spoken to over plain HTTP. What is said is recorded."""
 
-import ipaddress
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from lxml import etree
 from wsrf_activity.conformance.described import Description, describe
 from wsrf_activity.conformance.wire import Answer, Exchange, Sent
 from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import is_loopback
 
 _PLACES = ("", "/activity")  #: below the given address, where a service may be
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -51,7 +51,7 @@ class Target:
         self.timeout = timeout
         self._origin = origin(self.url)
         self._auth = credentials.auth()
-        self._client = httpx.Client(timeout=timeout, trust_env=not is_loopback(self.url))
+        self._client = httpx.Client(timeout=timeout, trust_env=not on_this_machine(self.url))
 
     def close(self) -> None:
         """Give its connections back."""
@@ -111,13 +111,9 @@ def origin(url: str) -> tuple[str, str, int]:
     return parts.scheme, host, parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def is_loopback(url: str) -> bool:
+def on_this_machine(url: str) -> bool:
     """Whether an address is on this machine."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return is_loopback(urlsplit(url).hostname or "")
 
 
 class _Bearer(httpx.Auth):

@@ -32,7 +32,7 @@ from wsrf_activity.model.errors import (
 )
 from wsrf_activity.model.events import between
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.model.lifetime import LifetimePolicy, Requested, add, format_duration
+from wsrf_activity.model.lifetime import LifetimePolicy, Never, Requested, add, format_duration
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service, ad_hoc
@@ -291,11 +291,7 @@ class Manager:
     def _accepted(self, caller: Principal, request: StartRequest, now: datetime) -> Activity:
         self._check_texts(request.groups, request.name, request.run_id, request.request_id)
         service, work, limit = self._work(caller, request)
-        known = self.services.get(service)
-        if known is not None and known.fixed_lifetime and request.lifetime is not None:
-            latest = self._policy(caller, service).latest(now)
-            reason = f"service {service} sets the termination time itself: send none"
-            raise InitialTerminationTimeRejected(reason, latest or now, latest)
+        lifetime = self._lifetime(caller, request, service, now)
         return Activity(
             id=new_id(),
             owner=caller.name,
@@ -305,12 +301,27 @@ class Manager:
             name=request.name,
             run_id=request.run_id,
             groups=tuple(dict.fromkeys(request.groups)),
-            terminates=self._policy(caller, service).initial(request.lifetime, now),
-            lifetime_set=request.lifetime is not None,
+            terminates=self._policy(caller, service).initial(lifetime, now),
+            lifetime_set=lifetime is not None,
             work_limit=self._limit(request.work_limit, limit),
             request_id=request.request_id,
             request_digest=request.digest() if request.request_id else None,
         )
+
+    def _lifetime(self, caller: Principal, request: StartRequest, service_name: str, now: datetime) -> Requested | None:
+        """Return what the caller asks for, None where that is nothing; raises InitialTerminationTimeRejected.
+
+        "Never" is nothing where it cannot be had: many toolkits send nil for what was not set.
+        """
+        policy = self._policy(caller, service_name)
+        if request.lifetime is None or (isinstance(request.lifetime, Never) and policy.maximum is not None):
+            return None
+        service = self.services.get(service_name)
+        if service is not None and service.fixed_lifetime:
+            latest = policy.latest(now)
+            reason = f"service {service_name} sets the termination time itself: send none"
+            raise InitialTerminationTimeRejected(reason, latest or now, latest)
+        return request.lifetime
 
     def _policy(self, caller: Principal, service_name: str) -> LifetimePolicy:
         """Return the bounds of termination times for one caller and service."""

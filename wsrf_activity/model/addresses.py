@@ -1,5 +1,6 @@
 """Where things are found: addresses made from the current base URL, and read back. They are never stored."""
 
+import ipaddress
 import re
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
@@ -9,6 +10,17 @@ _ID_ALONE = re.compile(_ID)
 _ACTIVITY = re.compile(rf"/activity/{_ID}/?$")
 _RESULT = re.compile(rf"/activity/{_ID}/result/([^/]+)$")
 _INPUT = re.compile(rf"/input/{_ID}$")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, by its name or address, is this machine as only this machine can reach it."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.lower() == "localhost"
+    # Python says so of the mapped address itself from 3.13 on.
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
 
 
 @dataclass(frozen=True, slots=True)

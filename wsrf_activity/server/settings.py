@@ -1,6 +1,5 @@
 """What an operator can set: defaults, then the TOML file, then the environment, then options. Read once, on entry."""
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -15,6 +14,7 @@ from platformdirs import user_data_path
 
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.manager import Limits
+from wsrf_activity.model.addresses import is_loopback
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
 from wsrf_activity.model.services import Service
@@ -57,7 +57,7 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         """Whether only this machine can reach it."""
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
     @classmethod
     def load(
@@ -149,16 +149,9 @@ def _base_url(value: object) -> str | None:
     return url or None
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
 def _callbacks(table: Table, host: str, base_url: str | None) -> CallbackPolicy:
     """A server on loopback that has another name outside has others than this machine among its callers."""
-    local = _is_loopback(host) and _is_loopback(urlsplit(base_url or "http://localhost").hostname or "")
+    local = is_loopback(host) and is_loopback(urlsplit(base_url or "http://localhost").hostname or "")
     allow, deny = (table.take(name, _rules, Rules()) for name in ("allow", "deny"))
     return CallbackPolicy.of(allow, deny, local=local)
 

@@ -145,7 +145,7 @@ def _problem(headers: Headers, version: str) -> SoapProblem | None:
             return invalid(version, f"the address of wsa:{name} is not a URI", "InvalidAddress", name)
         if endpoint.elsewhere and not headers.message_id:
             return _required(version, "MessageID", f"a message whose wsa:{name} is elsewhere must have wsa:MessageID")
-        if endpoint.elsewhere and not _sendable(endpoint):
+        if not _sendable(endpoint):
             reason = f"the reference parameters of wsa:{name} are too large, or pose as headers of WS-Addressing"
             return invalid(version, reason, "InvalidEPR", name)
     return None

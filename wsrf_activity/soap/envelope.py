@@ -7,6 +7,7 @@ from datetime import datetime
 from lxml import etree
 
 from wsrf_activity.model import ns
+from wsrf_activity.soap import markup
 from wsrf_activity.soap.faults import MUST_UNDERSTAND, SENDER, Fault, SoapProblem, sayable, sender
 
 MAX_HEADERS = 100  #: header blocks that one message may have
@@ -106,6 +107,18 @@ def message(version: Version, headers: Iterable[etree._Element], body: etree._El
         etree.SubElement(envelope, f"{{{version.namespace}}}Header").extend(blocks)
     etree.SubElement(envelope, f"{{{version.namespace}}}Body").append(body)
     return envelope
+
+
+def write(message: etree._Element, version: Version, parameters: tuple[bytes, ...] = ()) -> bytes:
+    """Return a message in UTF-8, with reference parameters, as they were written, behind its other header blocks.
+
+    The first end of a Header is that of the message: what our own blocks have for content is escaped. As elements the
+    parameters would lose the namespaces that only their text uses. A message without headers gets none.
+    """
+    written = markup.write(message)
+    end = f"</{version.prefix}:Header>".encode()
+    before, found, after = written.partition(end)
+    return b"".join((before, *parameters, end, after)) if found else written
 
 
 def fault_body(version: Version, fault: Fault) -> etree._Element:

@@ -21,7 +21,7 @@ from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Refused, TooLarge
 from wsrf_activity.model.listing import Upload
-from wsrf_activity.soap import markup
+from wsrf_activity.soap import envelope
 from wsrf_activity.soap.envelope import VERSIONS, Version
 
 MEDIA_TYPE: Final = "multipart/related"
@@ -184,8 +184,11 @@ async def include(
     return uploads
 
 
-def write(message: etree._Element, version: Version) -> tuple[str, bytes] | None:
-    """Return content type and body of a reply whose binary content travels beside it; None where it has none."""
+def write(message: etree._Element, version: Version, parameters: tuple[bytes, ...]) -> tuple[str, bytes] | None:
+    """Return content type and body of a reply whose binary content travels beside it; None where it has none.
+
+    ``parameters`` are the reference parameters of the endpoint that is answered, as `envelope.write` takes them.
+    """
     parts: list[tuple[str, bytes]] = []
     for element in message.iter(*_BINARY):
         name = f"{uuid.uuid4()}@wsrf-activity"
@@ -196,7 +199,7 @@ def write(message: etree._Element, version: Version) -> tuple[str, bytes] | None
         return None
     boundary, start = f"part-{uuid.uuid4()}", "envelope@wsrf-activity"
     root_type = f'{XOP_TYPE}; charset=utf-8; type="{version.media_type}"'
-    pieces = [_piece(boundary, root_type, start, markup.write(message))]
+    pieces = [_piece(boundary, root_type, start, envelope.write(message, version, parameters))]
     pieces += [_piece(boundary, "application/octet-stream", name, content) for name, content in parts]
     content_type = (
         f'{MEDIA_TYPE}; type="{XOP_TYPE}"; start="<{start}>"; start-info="{version.media_type}"; boundary="{boundary}"'

@@ -16,7 +16,7 @@ from lxml import etree
 from wsrf_activity.model import ns
 from wsrf_activity.model.errors import TooBusy
 from wsrf_activity.notify.callbacks import CallbackFailed, CallbackRefused, Callbacks, Target
-from wsrf_activity.soap import addressing, markup
+from wsrf_activity.soap import addressing, envelope
 from wsrf_activity.soap.addressing import Endpoint, Headers
 from wsrf_activity.soap.envelope import Version
 
@@ -72,7 +72,7 @@ class Replies:
 
     def send(self, target: Target, endpoint: Endpoint, version: Version, action: str, message: etree._Element) -> None:
         """Begin to send a message to an endpoint."""
-        content = _with_parameters(markup.write(message), endpoint.parameters, version)
+        content = envelope.write(message, version, endpoint.parameters)
         self.begin(self._sent(target, content, http_headers(version, action)))
 
     async def stop(self) -> None:
@@ -110,13 +110,3 @@ def http_headers(version: Version, action: str) -> dict[str, str]:
     if version.is_12:
         return {"content-type": f'{version.media_type}; charset=UTF-8; action="{action}"'}
     return {"content-type": f"{version.media_type}; charset=UTF-8", "soapaction": f'"{action}"'}
-
-
-def _with_parameters(message: bytes, parameters: tuple[bytes, ...], version: Version) -> bytes:
-    """Put reference parameters, as they were written, behind the other header blocks.
-
-    The first end of a Header is that of the message: what our own blocks have for content is escaped.
-    """
-    end = f"</{version.prefix}:Header>".encode()
-    before, _, after = message.partition(end)
-    return b"".join((before, *parameters, end, after))

@@ -167,7 +167,7 @@ class SoapServer(ServerBase):
         if target is not None:
             self._replies.send(target, endpoint, version, action, message)
             return Response(status_code=202)
-        return _response(exchange, message, envelope.http_status(version, fault) if fault else 200)
+        return _response(exchange, message, envelope.http_status(version, fault) if fault else 200, endpoint.parameters)
 
     async def _authenticated(
         self, request: Request, exchange: "_Exchange", caller: Principal | None
@@ -346,14 +346,16 @@ class _Exchange:
         return self.media_type == mtom.MEDIA_TYPE or mtom.XOP_TYPE in self.request.headers.get("accept", "")
 
 
-def _response(exchange: _Exchange, message: etree._Element, status: int) -> Response:
+def _response(exchange: _Exchange, message: etree._Element, status: int, parameters: tuple[bytes, ...]) -> Response:
     version = exchange.version
-    packed = mtom.write(message, version) if exchange.takes_parts else None
+    packed = mtom.write(message, version, parameters) if exchange.takes_parts else None
     if packed is not None:
         content_type, body = packed
         return Response(body, status, headers={"content-type": content_type})
     # In capital letters, since Ruby's REXML loses the beginning of a document that it is told to be in utf-8.
-    response = Response(markup.write(message), status, media_type=f"{version.media_type}; charset=UTF-8")
+    response = Response(
+        envelope.write(message, version, parameters), status, media_type=f"{version.media_type}; charset=UTF-8"
+    )
     return compressed(response, exchange.request)
 
 

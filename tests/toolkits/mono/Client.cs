@@ -52,7 +52,6 @@ static class Client
             ItemElementName = ItemChoiceType.Command,
             Item = "sort | uniq",
             Input = Encoding.ASCII.GetBytes("b\na\nb\n"),
-            InitialTerminationTime = "P1D", // left out, it is sent as nil, which asks to be kept without end
         }).EndpointReference;
         address = endpoint.Address.Value;
         reference = endpoint.ReferenceParameters.Any;

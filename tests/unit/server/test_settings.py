@@ -146,14 +146,16 @@ def test_values_of_the_environment_are_checked_like_those_of_the_file(tmp_path: 
     assert "workers" in refused(tmp_path, environment={"WSRF_ACTIVITY_WORKERS": "4"})
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "LocalHost"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "127.9.9.9", "::1", "[::1]", "localhost", "LocalHost", "::ffff:127.0.0.1"]
+)
 def test_on_loopback_everybody_may_be_let_in(tmp_path: Path, host: str) -> None:
     settings = load(tmp_path, host=host, no_auth=True)
     assert (settings.auth, settings.on_loopback) == (False, True)
     assert "[" not in settings.host
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "127.evil.example", "example.org", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "127.evil.example", "example.org", "::ffff:192.0.2.1"])
 def test_off_loopback_nobody_is_let_in_unseen(tmp_path: Path, host: str) -> None:
     assert "--no-auth" in refused(tmp_path, host=host, no_auth=True)
     assert load(tmp_path, host=host).auth
