@@ -134,6 +134,19 @@ def test_work_that_was_killed_too(own_server: Callable[..., Server], gates: Call
         assert [code for _, code, _ in wire.errors(again)] == ["WorkLost"]
 
 
+def test_work_that_brings_down_its_own_host(own_server: Callable[..., Server]) -> None:
+    """Work that takes its supervisor with it each time is not run for ever, and says why."""
+    poison = '[services.poison]\nshell = "kill -9 $PPID; sleep 60"\nrestart = "rerun"\n'
+    server = own_server(CONFIG.replace("[limits]", "[limits]\nrecoveries = 1") + poison)
+    with server.client() as wire:
+        activity_id = wire.start("<act:Service>poison</act:Service>")
+        assert wire.ended(activity_id) == "Failed"
+        assert properties(wire, activity_id, "Attempt", "ErrorStatus") == ["2", "FatalErrors"]
+        (_, first, _), (severity, last, description) = wire.errors(activity_id)
+        assert (first, severity, last) == ("WorkLost", "fatal", "LostTooOften")
+        assert "lost 2 times" in description
+
+
 def test_a_server_that_is_killed_while_it_recovers(
     own_server: Callable[..., Server], gates: Callable[[], Gate]
 ) -> None:

@@ -36,8 +36,10 @@ class Settled:
         error = _fatal(now, "WorkLost", lost.description)
         if self.abort_reason is not None:
             return changes.abort(activity, now, self.abort_reason)
-        if activity.work.restart is not RestartPolicy.ABORT or not lost.begun:
+        if not lost.begun:
             return changes.run_again(activity, now, error)
+        if activity.work.restart is not RestartPolicy.ABORT:
+            return changes.recover(activity, now, error)
         return changes.abort(activity, now, f"{lost.description}; this service does not run work again")
 
     def _reported(self, activity: Activity, report: Report, now: datetime) -> Activity:
@@ -48,7 +50,7 @@ class Settled:
         if report.reason == "exited" and report.exit_code == 0:
             return self._end(activity, Phase.COMPLETED, report, now, errors)
         error = _fatal(now, *self._failure(activity, report))
-        if report.reason == "exited" and activity.attempt <= activity.work.retries:
+        if report.reason == "exited" and activity.attempt - activity.recovered <= activity.work.retries:
             return changes.run_again(activity, now, error)
         return self._end(activity, Phase.FAILED, report, now, [*errors, error])
 

@@ -11,6 +11,7 @@ from typing import Literal
 from wsrf_activity.model.phases import ErrorStatus, Phase, Status
 
 COMMAND_SERVICE = "command"  #: the name that ad-hoc command lines run under
+RECOVERIES = 5  #: more than a bad day of the machine costs, fewer than what kills its own host should get
 
 
 def new_id() -> str:
@@ -95,6 +96,7 @@ class Work:
     results: Mapping[str, ResultSpec] = field(default_factory=dict)
     restart: RestartPolicy = RestartPolicy.ABORT
     retries: int = 0  #: how often failed work is run again by itself
+    recoveries: int = RECOVERIES  #: how often lost work is run again, where ``restart`` lets it be
     keep: timedelta = timedelta(days=14)  #: how long the record stays after the end, unless the client said
 
 
@@ -119,6 +121,7 @@ class Activity:
     work_limit: timedelta | None = None  #: of the work, not of the record
     progress: Progress | None = None
     attempt: int = 1
+    recovered: int = 0  #: how many of its attempts were lost, and run again
     fence: int = 0  #: who holds a lower number has lost the work to another
     engine: str = "local"
     engine_job: str | None = None

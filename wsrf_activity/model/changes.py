@@ -42,6 +42,20 @@ def run_again(activity: Activity, now: datetime, error: ActivityError) -> Activi
     return with_errors(again, (replace(error, handled=True, time=now),))
 
 
+def recover(activity: Activity, now: datetime, error: ActivityError) -> Activity:
+    """Queue work that was lost, as ``error`` tells, for another attempt; fail it where that has happened too often.
+
+    Without the bound, work that brings down its own host would bring down one after another.
+    """
+    allowed = activity.work.recoveries
+    if activity.recovered < allowed:
+        return replace(run_again(activity, now, error), recovered=activity.recovered + 1)
+    times = "once" if allowed == 0 else f"{allowed + 1} times"
+    description = f"{error.description} It was lost {times} and is not run again (recoveries = {allowed})."
+    given_up = replace(error, time=now, code="LostTooOften", description=description)
+    return end(activity, Phase.FAILED, now, errors=(given_up,))
+
+
 def end(
     activity: Activity,
     phase: Phase,

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
-from wsrf_activity.model.activity import COMMAND_SERVICE, RestartPolicy, ResultSpec, Work
+from wsrf_activity.model.activity import COMMAND_SERVICE, RECOVERIES, RestartPolicy, ResultSpec, Work
 from wsrf_activity.model.errors import InvalidParameter
 
 ParameterType = Literal["string", "integer", "number", "boolean"]
@@ -110,6 +110,7 @@ class Service:
     fixed_lifetime: bool = False  #: whether clients choose none at all
     restart: RestartPolicy = RestartPolicy.ABORT
     retries: int = 0
+    recoveries: int = RECOVERIES
     documentation: str | None = None
 
     def work(self, values: Mapping[str, str], keep: timedelta) -> Work:
@@ -123,6 +124,7 @@ class Service:
             results=self.results,
             restart=self.restart,
             retries=self.retries,
+            recoveries=self.recoveries,
             keep=self.keep or keep,
         )
 

@@ -16,12 +16,12 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}")
 _OWN_RESULTS = ("stdout", "stderr")
 
 
-def read_services(table: Table) -> Mapping[str, Service]:
-    """Return the configured services by name; raises SettingsError."""
-    return {name: _service(name, service) for name, service in table.tables()}
+def read_services(table: Table, recoveries: int) -> Mapping[str, Service]:
+    """Return the configured services by name; ``recoveries`` holds for those that say nothing. Raises SettingsError."""
+    return {name: _service(name, service, recoveries) for name, service in table.tables()}
 
 
-def _service(name: str, table: Table) -> Service:
+def _service(name: str, table: Table, recoveries: int) -> Service:
     if not _NAME.fullmatch(name) or name == COMMAND_SERVICE:
         raise SettingsError(f"{table.name}: a service cannot have that name")
     parameters = tuple(_parameter(key, given) for key, given in table.table("parameters").tables())
@@ -39,6 +39,7 @@ def _service(name: str, table: Table) -> Service:
         fixed_lifetime=table.take("lifetime", _fixed, False),
         restart=table.take("restart", _restart, RestartPolicy.ABORT),
         retries=table.take("retries", whole, 0),
+        recoveries=table.take("recoveries", whole, recoveries),
         documentation=table.take("documentation", text, None),
     )
     _check(service, table)

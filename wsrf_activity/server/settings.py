@@ -14,6 +14,7 @@ from platformdirs import user_data_path
 
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.manager import Limits
+from wsrf_activity.model.activity import RECOVERIES
 from wsrf_activity.model.addresses import is_loopback
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
@@ -107,7 +108,7 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
         base_url=base_url,
         auth=not _flag(merged.get("no_auth", False)),
         lifetime=_lifetime(file.table("lifetime")),
-        services=read_services(file.table("services")),
+        services=read_services(file.table("services"), _recoveries(file.table("limits"))),
         accounts=_accounts(file.table("principals")),
         callbacks=_callbacks(file.table("callbacks"), host, base_url),
         **_limits(file.table("limits")),
@@ -173,6 +174,10 @@ def _limits(table: Table) -> dict[str, Any]:
     )
     work = table.checked(lambda: _work_limits(table))
     return {"limits": limits, "work": work, "envelope": table.take("envelope", size, 16 << 20)}
+
+
+def _recoveries(table: Table) -> int:
+    return table.take("recoveries", whole, RECOVERIES)
 
 
 def _work_limits(table: Table) -> WorkLimits:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from wsrf_activity.model.activity import (
+    RECOVERIES,
     Activity,
     ActivityError,
     Progress,
@@ -49,6 +50,7 @@ def activity_row(activity: Activity) -> dict[str, Any]:
         "work_limit": _span(activity.work_limit),
         "progress": [activity.progress.percent, activity.progress.message] if activity.progress else None,
         "attempt": activity.attempt,
+        "recovered": activity.recovered,
         "engine": activity.engine,
         "engine_job": activity.engine_job,
         "exit_code": activity.exit_code,
@@ -74,6 +76,7 @@ def read_activity(row: RowMapping) -> Activity:
         work_limit=_read_span(document["work_limit"]),
         progress=Progress(*progress) if progress else None,
         attempt=document["attempt"],
+        recovered=document.get("recovered", 0),  # rows of earlier programs have none
         engine=document["engine"],
         engine_job=document["engine_job"],
         exit_code=document["exit_code"],
@@ -149,6 +152,7 @@ def _work(work: Work) -> dict[str, Any]:
         "results": {name: [spec.path, spec.media_type] for name, spec in work.results.items()},
         "restart": work.restart.value,
         "retries": work.retries,
+        "recoveries": work.recoveries,
         "keep": _span(work.keep),
     }
 
@@ -161,6 +165,7 @@ def _read_work(stored: Mapping[str, Any]) -> Work:
         results={name: ResultSpec(*spec) for name, spec in stored["results"].items()},
         restart=RestartPolicy(stored["restart"]),
         retries=stored["retries"],
+        recoveries=stored.get("recoveries", RECOVERIES),
         keep=timedelta(microseconds=stored["keep"]),
     )
 

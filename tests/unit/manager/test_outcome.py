@@ -9,6 +9,7 @@ from tests.unit.model.strategies import NOON, activity
 from wsrf_activity.engines.base import Lost, Output, Report
 from wsrf_activity.manager.outcome import INLINE, Settled, given_up, last_line, read_results
 from wsrf_activity.model import changes
+from wsrf_activity.model.activity import RestartPolicy, Work
 from wsrf_activity.model.phases import ENDED, ErrorStatus, Phase
 
 
@@ -53,6 +54,17 @@ def test_a_declared_result_that_is_missing_is_a_warning() -> None:
     ended = Settled(report(missing=("r",))).apply(running, NOON)
     assert (ended.phase, ended.error_status) == (Phase.COMPLETED, ErrorStatus.ERRORS_HANDLED)
     assert "'r'" in ended.errors[0].description
+
+
+def test_an_attempt_that_was_lost_is_no_failure_of_the_work() -> None:
+    work = Work(argv=("true",), restart=RestartPolicy.RERUN, retries=1, recoveries=1)
+    running = changes.begin(activity(work=work), NOON)
+    again = changes.begin(Settled(Lost(True, "gone")).apply(running, NOON), NOON)
+    again = changes.begin(Settled(report(exit_code=1)).apply(again, NOON), NOON)
+    assert (again.phase, again.attempt, again.recovered) == (Phase.EXECUTING, 3, 1)
+    for outcome in (Lost(True, "gone"), report(exit_code=1)):
+        assert Settled(outcome).apply(again, NOON).phase is Phase.FAILED
+    assert Settled(Lost(False, "gone")).apply(again, NOON).phase is Phase.QUEUED
 
 
 def test_an_abort_wins_over_any_outcome() -> None:

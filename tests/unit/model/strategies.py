@@ -54,6 +54,7 @@ works = st.builds(
     results=st.dictionaries(names, st.builds(ResultSpec, names, names), max_size=3),
     restart=st.sampled_from(RestartPolicy),
     retries=st.integers(0, 9),
+    recoveries=st.integers(0, 9),
     keep=spans,
 )
 
@@ -78,6 +79,7 @@ def activities(**fixed: Any) -> st.SearchStrategy[Activity]:
         "work_limit": st.none() | spans,
         "progress": st.none() | progresses,
         "attempt": st.integers(1, 99),
+        "recovered": st.integers(0, 99),
         "fence": st.integers(0, 2**40),
         "engine": names,
         "engine_job": st.none() | texts,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.unit.model.strategies import NOON, activities, activity, errors, progresses, results, spans, texts, times
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import Activity, ActivityError, Progress, Severity, error_status, new_id
+from wsrf_activity.model.activity import Activity, ActivityError, Progress, Severity, Work, error_status, new_id
 from wsrf_activity.model.errors import InvalidState
 from wsrf_activity.model.lifetime import add
 from wsrf_activity.model.phases import ENDED, TRANSITIONS, ErrorStatus, Phase
@@ -37,6 +37,7 @@ def movers() -> st.SearchStrategy[Change]:
     return st.one_of(
         st.builds(lambda now: lambda old: changes.begin(old, now), times),
         st.builds(lambda now, error: lambda old: changes.run_again(old, now, error), times, errors),
+        st.builds(lambda now, error: lambda old: changes.recover(old, now, error), times, errors),
         st.builds(lambda now, reason: lambda old: changes.abort(old, now, reason), times, texts),
         enders(),
     )
@@ -133,6 +134,22 @@ def test_the_first_start_is_the_start() -> None:
     assert (second.started, second.attempt, second.fence) == (NOON, 2, 2)
     assert again.errors[0].handled
     assert (again.engine_job, again.progress) == (None, None)
+
+
+@pytest.mark.parametrize("allowed", [0, 1, 5])
+def test_lost_work_is_run_again_so_often_and_then_failed(allowed: int) -> None:
+    running = changes.begin(activity(work=Work(argv=("true",), recoveries=allowed)), NOON)
+    lost = ActivityError(time=NOON, severity=Severity.FATAL, description="The work was killed.", code="WorkLost")
+    for times_lost in range(allowed):
+        running = changes.begin(changes.recover(running, NOON, lost), NOON)
+        assert (running.recovered, running.attempt) == (times_lost + 1, times_lost + 2)
+    ended = changes.recover(running, NOON, lost)
+    assert (ended.phase, ended.attempt, ended.error_status) == (Phase.FAILED, allowed + 1, ErrorStatus.FATAL_ERRORS)
+    assert [(error.code, error.handled) for error in ended.errors] == [
+        *[("WorkLost", True)] * allowed,
+        ("LostTooOften", False),
+    ]
+    assert f"recoveries = {allowed}" in ended.errors[-1].description
 
 
 def test_progress_without_a_percentage_keeps_the_last_one() -> None:

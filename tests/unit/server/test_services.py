@@ -17,7 +17,7 @@ def refused(toml: str) -> str:
 
 def read(toml: str) -> object:
     table = Table("", tomllib.loads(toml))
-    services = read_services(table.table("services"))
+    services = read_services(table.table("services"), 5)
     table.done()
     return services
 

@@ -183,6 +183,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         wait = "PT10S"
         page = 7
         uploads = "P2D"
+        recoveries = 3
         memory = "1 GiB"
         processes = 50
         open_files = 100
@@ -210,6 +211,9 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         parameters.p = { type = "integer", default = 5, min = 1, max = 9.5, documentation = "How many." }
         parameters.q = { choices = ["a", true, 1.5], required = false }
         results.r = { path = "out/r.csv", media_type = "text/csv" }
+        [services.t]
+        command = ["prog"]
+        recoveries = 0
         """,
     )
     assert (settings.limits.parallel, settings.envelope, settings.limits.input) == (0, 1 << 20, 2 << 30)
@@ -219,6 +223,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     assert settings.callbacks.deny.hosts == {"*.example.org"}
     service = settings.services["s"]
     assert (service.restart, service.retries, service.stdin) == (RestartPolicy.RERUN, 2, "file")
+    assert (service.recoveries, settings.services["t"].recoveries) == (3, 0)
     assert service.parameters[1].choices == ("a", "true", "1.5")
     assert service.work({}, settings.lifetime.keep).argv == ("prog", "5")
 
