@@ -99,8 +99,12 @@ def test_services_and_their_parameters(service: Service) -> None:
     typed = service.start("typed", text="ab", number=1.5, flag=False)
     typed.wait(TIMEOUT)
     assert typed.result().read() == b"ab|1.5|false|7|"
-    with pytest.raises(InitialTerminationTimeRejected):  # this server keeps nothing for ever
-        service.start("count", expires=NEVER)
+    longest = service.start("count", expires=NEVER).properties  # this server keeps nothing for ever
+    assert longest.terminates is not None
+    assert longest.created is not None
+    assert longest.terminates - longest.created == timedelta(days=366)
+    with pytest.raises(InitialTerminationTimeRejected):
+        service.start("count", expires=timedelta(days=367))
 
 
 def test_what_runs_can_be_watched(service: Service, gates: Callable[[], Gate]) -> None:

@@ -71,7 +71,10 @@ class Where:
         return next((address[len(base) :] for base in found), None)
 
     def headers(self, url: str) -> dict[str, str]:
-        """Return what logs in at ``url``. A token is never sent to another server than its own."""
+        """Return what logs in at ``url``. A token is never sent to another server than its own.
+
+        Raises Unreachable while a server that was found here is being started anew, and so says nothing of itself.
+        """
         token = self._token_for(url)
         return {"Authorization": f"Bearer {token}"} if token else {}
 
@@ -81,6 +84,8 @@ class Where:
         if self._token or self._shared:
             return self._token or self._shared
         announced = self._announced()
+        if announced is None and self._moves:
+            raise Unreachable(f"the server at {self._data} is down, or just being started: try again")
         ours = announced is not None and origin(announced) == origin(self.base)
         return self._stored() if ours or self._paired else None
 

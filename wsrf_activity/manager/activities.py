@@ -2,10 +2,8 @@
 
 import asyncio
 import contextlib
-import hashlib
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receive
 from wsrf_activity.manager.ledger import Clock, Ledger
 from wsrf_activity.manager.removing import Remover
+from wsrf_activity.manager.requests import Limits, StartRequest
 from wsrf_activity.manager.running import Runner
 from wsrf_activity.manager.waiting import Condition, Waiters
 from wsrf_activity.model import changes
@@ -41,48 +40,6 @@ from wsrf_activity.store import Database
 _TEXT = 255  #: characters that a name, group, run or request id may have
 _GROUPS = 100  #: that one activity may belong to
 _TRIES = 10  #: to find or to store what a request id stands for, while others do the same
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How much is allowed; sizes in bytes."""
-
-    parallel: int = 1  #: work at a time; 0 accepts only
-    input: int = 8 << 30
-    work: timedelta | None = None  #: the longest limit of work, and the one where nothing is said
-    wait: timedelta = timedelta(seconds=50)  #: the longest that one Wait takes
-    page: int = 1000  #: entries of one listing
-    uploads: timedelta = timedelta(days=1)  #: how long an input waits for its activity
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartRequest:
-    """What a caller wants started: a configured service, or a command line."""
-
-    service: str | None = None
-    command: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    input: Input = None
-    name: str | None = None
-    groups: tuple[str, ...] = ()
-    run_id: str | None = None
-    lifetime: Requested | None = None
-    work_limit: timedelta | None = None
-    request_id: str | None = None
-
-    def digest(self) -> str:
-        """Return what tells this request from another with the same id, however either was written."""
-        given = self.input
-        if isinstance(given, bytes):
-            source = hashlib.sha256(given).hexdigest()
-        elif isinstance(given, UploadInput):
-            source = given.sha256 or f"upload {given.upload_id}"
-        else:
-            source = repr(given)
-        lifetime = self.lifetime if isinstance(self.lifetime, datetime | timedelta | None) else "never"
-        said = [self.service, self.command, sorted(self.parameters.items()), source, self.name, sorted(self.groups)]
-        said += [self.run_id, str(lifetime), str(self.work_limit)]
-        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 
 class Manager:
@@ -311,17 +268,16 @@ class Manager:
     def _lifetime(self, caller: Principal, request: StartRequest, service_name: str, now: datetime) -> Requested | None:
         """Return what the caller asks for, None where that is nothing; raises InitialTerminationTimeRejected.
 
-        "Never" is nothing where it cannot be had: many toolkits send nil for what was not set.
+        Nil is nothing to a service that sets its times itself: many toolkits send it for what was not set.
         """
-        policy = self._policy(caller, service_name)
-        if request.lifetime is None or (isinstance(request.lifetime, Never) and policy.maximum is not None):
+        service, asked = self.services.get(service_name), request.lifetime
+        if service is None or not service.fixed_lifetime:
+            return asked
+        if asked is None or isinstance(asked, Never):
             return None
-        service = self.services.get(service_name)
-        if service is not None and service.fixed_lifetime:
-            latest = policy.latest(now)
-            reason = f"service {service_name} sets the termination time itself: send none"
-            raise InitialTerminationTimeRejected(reason, latest or now, latest)
-        return request.lifetime
+        latest = self._policy(caller, service_name).latest(now)
+        reason = f"service {service_name} sets the termination time itself: send none"
+        raise InitialTerminationTimeRejected(reason, latest or now, latest)
 
     def _policy(self, caller: Principal, service_name: str) -> LifetimePolicy:
         """Return the bounds of termination times for one caller and service."""

@@ -104,9 +104,10 @@ class LifetimePolicy:
     def initial(self, requested: Requested | None, now: datetime) -> datetime | None:
         """Return the first termination time; without a request it is far off until the work ends.
 
+        Never is as long as can be had: many toolkits send nil for what was not set, and could start nothing else.
         Raises InitialTerminationTimeRejected.
         """
-        if requested is None:
+        if requested is None or isinstance(requested, Never):
             return self.latest(now)
         return self._within(requested, now, InitialTerminationTimeRejected)
 

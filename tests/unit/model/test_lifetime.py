@@ -140,10 +140,9 @@ def test_the_bounds_themselves_are_accepted(requested: datetime | timedelta) -> 
         timedelta.min,
         timedelta.max,
         366 * DAY + timedelta(microseconds=1),
-        Never(),
     ],
 )
-def test_what_is_out_of_bounds_is_told_the_bounds(requested: datetime | timedelta | Never) -> None:
+def test_what_is_out_of_bounds_is_told_the_bounds(requested: datetime | timedelta) -> None:
     with pytest.raises(TerminationTimeRejected, match=r"up to 2027-05-02T12:00:00Z") as changed:
         YEAR.change(requested, NOON)
     assert (changed.value.earliest, changed.value.latest) == (NOON, NOON + 366 * DAY)
@@ -152,10 +151,17 @@ def test_what_is_out_of_bounds_is_told_the_bounds(requested: datetime | timedelt
         YEAR.initial(requested, NOON)
 
 
+def test_never_is_as_long_as_can_be_had_at_the_start_and_refused_later() -> None:
+    assert YEAR.initial(Never(), NOON) == NOON + 366 * DAY
+    with pytest.raises(TerminationTimeRejected):
+        YEAR.change(Never(), NOON)
+
+
 def test_without_a_maximum_never_is_possible_and_the_past_is_not() -> None:
     assert FREE.change(Never(), NOON) is None
     assert FREE.change(timedelta.max, NOON) == FAR
     assert FREE.initial(None, NOON) is None
+    assert FREE.initial(Never(), NOON) is None
     with pytest.raises(TerminationTimeRejected, match="any time, or nil"):
         FREE.change(NOON, NOON)
 

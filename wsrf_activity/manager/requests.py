@@ -1,0 +1,52 @@
+"""What a caller asks for when it starts something, and how much is allowed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from wsrf_activity.manager.inputs import Input, UploadInput
+from wsrf_activity.model.lifetime import Requested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is allowed; sizes in bytes."""
+
+    parallel: int = 1  #: work at a time; 0 accepts only
+    input: int = 8 << 30
+    work: timedelta | None = None  #: the longest limit of work, and the one where nothing is said
+    wait: timedelta = timedelta(seconds=50)  #: the longest that one Wait takes
+    page: int = 1000  #: entries of one listing
+    uploads: timedelta = timedelta(days=1)  #: how long an input waits for its activity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartRequest:
+    """What a caller wants started: a configured service, or a command line."""
+
+    service: str | None = None
+    command: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    input: Input = None
+    name: str | None = None
+    groups: tuple[str, ...] = ()
+    run_id: str | None = None
+    lifetime: Requested | None = None
+    work_limit: timedelta | None = None
+    request_id: str | None = None
+
+    def digest(self) -> str:
+        """Return what tells this request from another with the same id, however either was written."""
+        given = self.input
+        if isinstance(given, bytes):
+            source = hashlib.sha256(given).hexdigest()
+        elif isinstance(given, UploadInput):
+            source = given.sha256 or f"upload {given.upload_id}"
+        else:
+            source = repr(given)
+        lifetime = self.lifetime if isinstance(self.lifetime, datetime | timedelta | None) else "never"
+        said = [self.service, self.command, sorted(self.parameters.items()), source, self.name, sorted(self.groups)]
+        said += [self.run_id, str(lifetime), str(self.work_limit)]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
