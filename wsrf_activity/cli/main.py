@@ -55,12 +55,16 @@ def serve(
         typer.Option(help="How clients reach the server, where a proxy is between.", metavar="URL"),
     ] = None,
     no_auth: Annotated[bool, typer.Option("--no-auth", help="Let everybody in; on loopback only.")] = False,
+    drain: Annotated[
+        bool, typer.Option("--drain", help="When told to stop, wait for the work that runs; told twice, do not.")
+    ] = False,
 ) -> None:
     """Start the server; Ctrl-C stops it, and the work under way goes on."""
     given = {"data": data, "host": host, "port": port, "database": database, "base_url": base_url}
     options: dict[str, object] = {key: value for key, value in given.items() if value is not None}
-    if no_auth:
-        options["no_auth"] = True
+    for name, wanted in (("no_auth", no_auth), ("drain", drain)):
+        if wanted:
+            options[name] = True
     _finish(lambda: _serve(config, options))
 
 

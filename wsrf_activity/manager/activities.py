@@ -78,9 +78,18 @@ class Manager:
         self._waiters.release()
         await self._runner.stop()
 
+    async def drain(self) -> None:
+        """Return when the work that runs here has ended. All else goes on meanwhile; what is accepted stays queued."""
+        await self._runner.drain()
+
     def release_waits(self) -> None:
         """Answer all Waits with what is known: the server is about to stop."""
         self._waiters.release()
+
+    @property
+    def running(self) -> int:
+        """How many activities execute here."""
+        return self._runner.running
 
     @property
     def stopping(self) -> bool:

@@ -55,6 +55,8 @@ class Runner:
         self._served: dict[str, int] = {}  #: by owner, the number of the turn that was last theirs
         self._turn = 0
         self._stopping = False
+        self._draining = False
+        self._claiming = asyncio.Lock()
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -67,6 +69,14 @@ class Runner:
             self._hold(activity, self._recover)
         self._spawn(self._dispatch())
         self._work.set()
+
+    async def drain(self) -> None:
+        """Begin nothing more, and return when all that runs here has ended; what is queued waits for another server."""
+        self._draining = True
+        async with self._claiming:
+            pass  # what was about to begin is among the attempts now
+        while self._attempts:
+            await next(iter(self._attempts.values())).settled.wait()
 
     async def stop(self) -> None:
         """Let go of the work, which goes on without us."""
@@ -115,12 +125,16 @@ class Runner:
             await self._work.wait()
             self._work.clear()
             try:
-                for activity in await self._claim(self._parallel - self.running):
-                    self._hold(activity, self._begin)
+                async with self._claiming:
+                    for activity in await self._claim(self._free()):
+                        self._hold(activity, self._begin)
             except Exception:  # whatever it is, a queue that nobody looks at any more would be worse
                 log.warning("the queue cannot be read; trying again", exc_info=True)
                 await asyncio.sleep(_RETRY)
                 self._work.set()
+
+    def _free(self) -> int:
+        return 0 if self._draining else self._parallel - self.running
 
     async def _claim(self, free: int) -> list[Activity]:
         """Move up to ``free`` activities from Queued to Executing: who runs least, then who waits longest."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import fcntl
 import json
+import logging
 import os
 import secrets
 import signal
@@ -11,12 +12,14 @@ import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
 import uvicorn
 import uvloop
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.manager import Manager
@@ -37,6 +40,7 @@ from wsrf_activity.web.security import LOOPBACK, Gate, token_digest
 
 LOCAL = Principal("local", may_run_commands=True)  #: who holds the token of the data folder
 ANONYMOUS = Principal("anonymous")
+log = logging.getLogger(__name__)
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 _STOP_WITHIN = 5  #: seconds that requests under way have after a signal
 
@@ -86,7 +90,8 @@ async def _serve(
     replies = Replies(Callbacks(settings.callbacks))
     soap = SoapServer(manager, addresses, settings.envelope, gate.login, replies)
     faces = Faces(manager, soap, gate, addresses)
-    server = _Server(application(faces), manager, lambda: _tell(settings, base_url, announce))
+    tell = partial(_tell, settings, base_url, announce)
+    server = _Server(_stoppable(application(faces), manager), manager, tell, drain=settings.drain)
     try:
         await manager.start()
         await reaper.start()
@@ -99,13 +104,30 @@ async def _serve(
         (settings.data / "server.json").unlink(missing_ok=True)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn, that says when it answers, and answers all who wait before it stops."""
+def _stoppable(app: ASGIApp, manager: Manager) -> ASGIApp:
+    """Let a reader who takes too long be cut off when the server stops, without a traceback for it."""
 
-    def __init__(self, app: object, manager: Manager, started: Callable[[], None]) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not manager.stopping:
+                raise
+            log.info("%s was cut off: the server stops", scope.get("path"))
+
+    return answer
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, that says when it answers, and answers all who wait before it stops.
+
+    With ``drain`` it goes on at the first signal until the work has ended, and stops at the second.
+    """
+
+    def __init__(self, app: ASGIApp, manager: Manager, started: Callable[[], None], *, drain: bool) -> None:
         super().__init__(
             uvicorn.Config(
-                app,  # type: ignore[arg-type]  # an ASGI application; uvicorn's own type is narrower
+                app,
                 http=BoundedProtocol,
                 ws="none",
                 lifespan="off",
@@ -118,6 +140,8 @@ class _Server(uvicorn.Server):
         )
         self._manager = manager
         self._tell_started = started
+        self._drains = drain
+        self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -135,10 +159,28 @@ class _Server(uvicorn.Server):
         finally:
             for number in _STOPPING:
                 loop.remove_signal_handler(number)
+            if self._draining is not None:
+                self._draining.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._drains and self._draining is None:
+            self._draining = asyncio.create_task(self._drain(sig))
+        else:
+            self._stop(sig)
+
+    async def _drain(self, sig: int) -> None:
+        if self._manager.running:
+            log.warning(
+                "stopping when the work of %d activities has ended; a second signal stops at once and "
+                "leaves it running",
+                self._manager.running,
+            )
+        await self._manager.drain()
+        self._stop(sig)
+
+    def _stop(self, sig: int) -> None:
         self._manager.release_waits()
-        super().handle_exit(sig, frame)
+        super().handle_exit(sig, None)
 
 
 @contextlib.contextmanager

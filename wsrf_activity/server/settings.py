@@ -26,7 +26,7 @@ from wsrf_activity.server.tables import SettingsError, Table, flag, size, span, 
 PREFIX = "WSRF_ACTIVITY_"
 DEFAULT_PORT = 8427
 CONFIG_NAME = "config.toml"  #: read from the data folder where no file is named
-_OPTIONS = ("data", "host", "port", "database", "base_url", "no_auth", "workers")
+_OPTIONS = ("data", "host", "port", "database", "base_url", "no_auth", "drain", "workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class Settings:
     database: str = field(repr=False)  #: a SQLAlchemy URL, perhaps with a password
     base_url: str | None = None  #: what addresses begin with, where a proxy gives another name
     auth: bool = True
+    drain: bool = False  #: whether a signal to stop waits for the work that runs
     limits: Limits = field(default_factory=Limits)
     work: WorkLimits = field(default_factory=WorkLimits)
     envelope: int = 16 << 20  #: bytes of one SOAP message
@@ -106,7 +107,8 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
         port=_port(merged.get("port", DEFAULT_PORT)),
         database=merged.get("database") or f"sqlite:///{data / 'activities.db'}",
         base_url=base_url,
-        auth=not _flag(merged.get("no_auth", False)),
+        auth=not _flag("no_auth", merged),
+        drain=_flag("drain", merged),
         lifetime=_lifetime(file.table("lifetime")),
         services=read_services(file.table("services"), _recoveries(file.table("limits"))),
         accounts=_accounts(file.table("principals")),
@@ -136,10 +138,10 @@ def _port(value: object) -> int:
     return int(port)
 
 
-def _flag(value: object) -> bool:
-    said = str(value).lower()
+def _flag(name: str, merged: Mapping[str, Any]) -> bool:
+    said = str(merged.get(name, False)).lower()
     if said not in ("true", "false", "1", "0", "yes", "no"):
-        raise SettingsError(f"no_auth: {said!r}; accepted: true or false")
+        raise SettingsError(f"{name}: {said!r}; accepted: true or false")
     return said in ("true", "1", "yes")
 
 

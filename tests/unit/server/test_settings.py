@@ -88,6 +88,7 @@ class TestPrecedence:
         ("[server]\nbase_url = 'http://ada:secret@example.org'", "base_url"),
         ("[server]\nbase_url = 'http://example.org/?a'", "base_url"),
         ("[server]\nno_auth = 'perhaps'", "no_auth"),
+        ("[server]\ndrain = 'perhaps'", "drain"),
         ("[server]\nworkers = 2", "workers"),
         ("[server]\nprot = 1", "server.prot"),
         ("server = 1", "server"),
