@@ -59,6 +59,7 @@ def _list(**said: Any) -> Callable[[Records], object]:
 READS: dict[str, Callable[[Records], object]] = {
     "get": partial(Records.get, activity_id="x"),
     "get_to_change": partial(Records.get_to_change, activity_id="x"),
+    "get_many": partial(Records.get_many, activity_ids=["x", "y"]),
     "by_request": partial(Records.by_request, owner="owner3", request_id="x"),
     "list": _list(),
     "list_after": _list(after=AFTER),

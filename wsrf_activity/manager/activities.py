@@ -10,6 +10,7 @@ from pathlib import Path
 from wsrf_activity.engines.base import Engine
 from wsrf_activity.manager.content import LIVE_OUTPUTS, Content
 from wsrf_activity.manager.folders import Folders
+from wsrf_activity.manager.hearing import Hearing
 from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receive
 from wsrf_activity.manager.ledger import Clock, Ledger
 from wsrf_activity.manager.removing import Remover
@@ -67,15 +68,18 @@ class Manager:
         self.ledger = Ledger(database, self._waiters, clock)
         self._runner = Runner(self.ledger, engine, self._folders, limits.parallel)
         self.remover = Remover(self.ledger, self._runner, self._folders)
+        self._hearing = Hearing(self.ledger, self._runner)
 
     async def start(self) -> None:
         """Take up what an earlier server has left: removals, half-accepted inputs, work that ran."""
         await self.remover.clean_up()
+        await self._hearing.start()
         await self._runner.start()
 
     async def stop(self) -> None:
         """Answer all who wait and let go of the work, which goes on."""
         self._waiters.release()
+        await self._hearing.stop()
         await self._runner.stop()
 
     async def drain(self) -> None:

@@ -46,7 +46,8 @@ class Ledger:
             if fence is not None and old.fence != fence:
                 raise FenceLost("the work has been taken over")
             new = step(old, now)
-            return new if records.save(old, new, between(old, new, now)) else None
+            quiet = self.waiters.is_leaving(activity_id)
+            return new if records.save(old, new, between(old, new, now), quiet=quiet) else None
 
         for _ in range(_TRIES):
             changed = await self.database.change(transaction)

@@ -156,6 +156,8 @@ class Runner:
                 if records.save(old, new, between(old, new, now)):
                     claimed.append(new)
                     turns[owner] += 1
+            if claimed and any(waiting.values()):
+                records.tell_of_queue()
             return claimed
 
         claimed = await self._ledger.database.change(transaction)

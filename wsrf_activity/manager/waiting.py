@@ -64,12 +64,18 @@ class Waiters:
 
     def publish(self, activity: Activity) -> None:
         """Tell those whose condition now holds."""
-        if activity.id in self._leaving:
+        if self.is_leaving(activity.id):
             return
         for waiter in self._waiting.get(activity.id, ()):
+            if waiter.latest is not None and waiter.latest.version >= activity.version:
+                continue  # what another server did was read before this, and may be told after it
             waiter.latest = activity
             if not waiter.future.done() and waiter.condition.holds(activity):
                 waiter.future.set_result(activity)
+
+    def is_leaving(self, activity_id: str) -> bool:
+        """Whether an activity is being destroyed."""
+        return activity_id in self._leaving
 
     @contextmanager
     def leaving(self, activity_id: str) -> Iterator[None]:
@@ -80,6 +86,15 @@ class Waiters:
         finally:
             self._leaving.discard(activity_id)
             self.gone(activity_id)
+
+    def news(self, activity_id: str, version: int) -> bool:
+        """Whether somebody waits for an activity who does not know this version of it."""
+        waiting = self._waiting.get(activity_id, ())
+        return any(waiter.latest is None or waiter.latest.version < version for waiter in waiting)
+
+    def awaited(self) -> list[str]:
+        """Return all activities that somebody waits for."""
+        return list(self._waiting)
 
     def gone(self, activity_id: str) -> None:
         """Tell all who wait for an activity that it is no more."""

@@ -7,21 +7,26 @@ transaction does is a function of ``Records``; it may be called again and must h
 import asyncio
 import logging
 import queue
+import secrets
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.migrate import migrate
+from wsrf_activity.store.notices import CHANNEL, Heard, Notice, payloads
 from wsrf_activity.store.records import Records
+
+if TYPE_CHECKING:
+    from wsrf_activity.store.listener import Listener
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +49,10 @@ class Database(ABC):
     @abstractmethod
     async def read(self, transaction: Transaction[T]) -> T:
         """Run against what is committed; raises Unavailable where the database cannot."""
+
+    @abstractmethod
+    async def listen(self, heard: Heard) -> None:
+        """Call ``heard`` in the event loop, once this has returned, with what other servers do."""
 
     @abstractmethod
     async def close(self) -> None:
@@ -156,6 +165,9 @@ class _Sqlite(Database):
         with _unavailable():
             return transaction(Records(self._reader))
 
+    async def listen(self, heard: Heard) -> None:
+        """Hear nothing: there are no others."""
+
     async def close(self) -> None:
         if self._closed:
             return
@@ -245,17 +257,22 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+_NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :payload)")
+
+
 class _Pooled(Database):
     """A server database: each change is a transaction of its own, on a connection of the pool."""
 
     def __init__(self, url: URL) -> None:
-        patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
+        self._patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
         self._engine: Engine = create_engine(
-            url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=patience
+            url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=self._patience
         )
         _migrate(self._engine)
         self._threads = ThreadPoolExecutor(POOL, thread_name_prefix="database")
         self._closed = False
+        self._name = secrets.token_hex(8)  #: what tells our notices from those of others
+        self._listener: Listener | None = None
 
     async def change(self, transaction: Transaction[T]) -> T:
         if self._closed:
@@ -266,11 +283,24 @@ class _Pooled(Database):
     async def read(self, transaction: Transaction[T]) -> T:
         return await self.change(transaction)
 
+    async def listen(self, heard: Heard) -> None:
+        from wsrf_activity.store.listener import Listener  # noqa: PLC0415 - psycopg is there only with its extra
+
+        _, parameters = self._engine.dialect.create_connect_args(self._engine.url)
+        self._listener = Listener({**self._patience, **parameters}, self._name, heard)
+        await self._listener.start()
+
     async def close(self) -> None:
         self._closed = True
+        if self._listener is not None:
+            await self._listener.stop()
         await asyncio.to_thread(self._threads.shutdown)
         self._engine.dispose()
 
     def _run(self, transaction: Transaction[T]) -> T:
+        notices: list[Notice] = []
         with _unavailable(), self._engine.begin() as connection:
-            return transaction(Records(connection))
+            result = transaction(Records(connection, notices))
+            for payload in payloads(self._name, notices):
+                connection.execute(_NOTIFY, {"payload": payload})
+            return result

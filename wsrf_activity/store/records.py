@@ -12,6 +12,7 @@ from wsrf_activity.model.events import Event
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import codec
+from wsrf_activity.store.notices import Notice
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
 from wsrf_activity.store.tables import event as event_log
@@ -21,9 +22,10 @@ from wsrf_activity.store.tables import removal, upload
 class Records:
     """The statements on one connection."""
 
-    def __init__(self, connection: Connection) -> None:
-        """Work in the transaction of ``connection``."""
+    def __init__(self, connection: Connection, notices: list[Notice] | None = None) -> None:
+        """Work in the transaction of ``connection``; ``notices`` gets what other servers are to hear of it."""
         self._connection = connection
+        self._notices = notices
 
     def get(self, activity_id: str) -> Activity | None:
         """Return an activity, expired or not."""
@@ -36,6 +38,11 @@ class Records:
         """
         row = self._connection.execute(_GET_TO_CHANGE, {"id": activity_id}).mappings().first()
         return None if row is None else codec.read_activity(row)
+
+    def get_many(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
+        """Return those of these activities that there are, expired or not, by id."""
+        rows = self._connection.execute(select(activities).where(activities.c.id.in_(activity_ids))).mappings()
+        return {row["id"]: codec.read_activity(row) for row in rows}
 
     def by_request(self, owner: str, request_id: str) -> Activity | None:
         """Return the activity that a request id of this owner has started."""
@@ -50,10 +57,14 @@ class Records:
             return False
         self._set_groups(activity)
         self._log(events)
+        self._announce(activity)
         return True
 
-    def save(self, old: Activity, new: Activity, events: Sequence[Event]) -> bool:
-        """Write the next version of an activity; False where it has changed since ``old`` was read."""
+    def save(self, old: Activity, new: Activity, events: Sequence[Event], *, quiet: bool = False) -> bool:
+        """Write the next version of an activity; False where it has changed since ``old`` was read.
+
+        A ``quiet`` change is not announced to other servers.
+        """
         if new is old:
             return True
         unchanged = {"of": old.id, "was_version": old.version, "was_phase": old.phase.value, "was_fence": old.fence}
@@ -63,6 +74,8 @@ class Records:
                 self._connection.execute(delete(groups).where(groups.c.activity_id == new.id))
                 self._set_groups(new)
             self._log(events)
+            if not quiet:
+                self._announce(new)
         return changed
 
     def remove(self, folders: Mapping[str, str], *, expired_by: datetime | None = None) -> Sequence[str]:
@@ -71,13 +84,17 @@ class Records:
         ``folders`` has, by id, what is noted as files still to be removed. With ``expired_by`` only what is expired
         at that time goes: a client may have been quick enough to extend it.
         """
-        query = delete(activities).where(activities.c.id.in_(folders))
+        due = select(activities.c.id).where(activities.c.id.in_(folders)).order_by(activities.c.id)
         if expired_by is not None:
-            query = query.where(activities.c.terminates <= expired_by)
+            due = due.where(activities.c.terminates <= expired_by)
+        # Locked in one order, so that two servers that reap at once wait for each other once, and not for ever.
+        query = delete(activities).where(activities.c.id.in_(due.with_for_update()))
         gone = self._connection.execute(query.returning(activities.c.id)).scalars().all()
         self._connection.execute(delete(groups).where(groups.c.activity_id.in_(gone)))
         self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(gone)))
         self._note_removals(folders[activity_id] for activity_id in gone)
+        if self._notices is not None:
+            self._notices += [Notice(activity_id) for activity_id in gone]
         return gone
 
     def list(self, owner: str, wanted: Filter, now: datetime) -> Page:
@@ -102,6 +119,13 @@ class Records:
         rows = self._connection.execute(_NEXT_QUEUED, {"owner": owner, "now": now, "count": count}).mappings()
         return [codec.read_activity(row) for row in rows]
 
+    def tell_of_queue(self) -> None:
+        """Have other servers look at the queue: there is more in it than was taken, and what this transaction looked
+        at was locked against them.
+        """
+        if self._notices is not None:
+            self._notices.append(Notice(queued=True))
+
     def in_phase(self, phase: Phase) -> Sequence[Activity]:
         """Return every activity in a phase: for recovery at start."""
         query = select(activities).where(activities.c.phase == phase.value)
@@ -124,6 +148,8 @@ class Records:
         """Note an input that was sent ahead."""
         row = {name: getattr(added, name) for name in ("id", "owner", "size", "sha256", "expires")}
         self._connection.execute(insert(upload), row)
+        if self._notices is not None:
+            self._notices.append(Notice(deadline=added.expires))
 
     def get_upload(self, upload_id: str) -> Upload | None:
         """Return an input that was sent ahead, expired or not."""
@@ -159,6 +185,10 @@ class Records:
         ]
         if rows:
             self._connection.execute(insert(groups), rows)
+
+    def _announce(self, activity: Activity) -> None:
+        if self._notices is not None:
+            self._notices.append(Notice.of(activity))
 
     def _log(self, events: Sequence[Event]) -> None:
         if events:

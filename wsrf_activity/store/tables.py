@@ -17,6 +17,11 @@ def micros(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+def from_micros(stored: int) -> datetime:
+    """Return the time that was stored."""
+    return _EPOCH + timedelta(microseconds=stored)
+
+
 class Moment(TypeDecorator[datetime]):
     """An aware UTC time, stored as microseconds since 1970."""
 
@@ -29,7 +34,7 @@ class Moment(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
         """Read a time."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else from_micros(value)
 
 
 #: 64 bits on PostgreSQL; SQLite numbers rows by itself only for its own INTEGER.
