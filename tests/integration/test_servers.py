@@ -44,6 +44,11 @@ def waiting(house: House, activity_id: str, condition: Condition) -> "asyncio.Ta
     return asyncio.create_task(house.manager.wait(ADA, activity_id, condition, None))
 
 
+async def noted(house: House, activity_id: str) -> bool:
+    """Whether the record says how the engine calls its work: the last change until the work says something."""
+    return (await house.get(activity_id)).engine_job is not None
+
+
 async def stands(house: House, activity_id: str) -> None:
     """Return when somebody waits there who has read the activity."""
     await until(lambda: activity_id in house.manager._waiters.awaited())
@@ -55,7 +60,9 @@ async def test_a_wait_sees_what_another_server_does(pair: tuple[House, House]) -
     activity_id = await accepts.create()
     await works.begun(activity_id)  # it was woken by what another had accepted
     wait = waiting(accepts, activity_id, Condition())
-    change = waiting(accepts, activity_id, Condition(frozenset(), change=True))
+    await until(lambda: noted(works, activity_id))
+    known = await accepts.get(activity_id)
+    change = waiting(accepts, activity_id, Condition(frozenset(), change=True, since_version=known.version))
     await stands(accepts, activity_id)
     await works.manager.ledger.change(activity_id, lambda old, now: changes.warn(old, now, "so far"))
     changed, timed_out = await change
