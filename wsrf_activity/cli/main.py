@@ -11,6 +11,7 @@ import typer
 from wsrf_activity.cli import arguments, envelopes, quick
 from wsrf_activity.cli.activities import entries
 from wsrf_activity.cli.conformance import conformance
+from wsrf_activity.cli.doctor import doctor
 from wsrf_activity.cli.problems import TIMED_OUT, NoSuchActivity, Unreachable, Usage
 
 PATIENCE = 600.0  #: seconds that a server may stay away while it is waited for
@@ -224,6 +225,7 @@ def _destroy(options: quick.Options, which: str) -> int:
     return 0
 
 
+app.command()(doctor)
 app.command()(conformance)
 
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -16,10 +16,10 @@ _ACTIVITIES = "activities"
 class Folders:
     """The layout: ``activities/ab/abcd.../{input,1,2,...}``, ``uploads/ID``; ``staging/ID`` while one is accepted."""
 
-    def __init__(self, root: Path) -> None:
-        """Make the folders below ``root``, for the server's account only."""
+    def __init__(self, root: Path, *, make: bool = True) -> None:
+        """Make the folders below ``root``, for the server's account only; ``make`` False is for who only looks."""
         self.root = root
-        for name in (UPLOADS, _STAGING, _ACTIVITIES):
+        for name in (UPLOADS, _STAGING, _ACTIVITIES) if make else ():
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def relative(self, activity_id: str) -> str:
@@ -62,7 +62,7 @@ class Folders:
 
     def staged(self) -> list[str]:
         """Return the activities that were being accepted when a server was killed."""
-        return os.listdir(self.root / _STAGING)
+        return _names(self.root / _STAGING)
 
     def discard(self, activity_id: str) -> None:
         """Take back what was staged for an activity that was not accepted; what cannot be waits for the next start."""
@@ -76,7 +76,12 @@ class Folders:
 
     def uploads(self) -> list[str]:
         """Return the inputs that were sent ahead."""
-        return os.listdir(self.root / UPLOADS)
+        return _names(self.root / UPLOADS)
+
+    def every(self) -> Iterator[str]:
+        """Yield the activities that have a folder."""
+        for prefix in _names(self.root / _ACTIVITIES):
+            yield from _names(self.root / _ACTIVITIES / prefix)
 
     def remove(self, paths: Iterable[str]) -> list[str]:
         """Remove files and folders below the root and return which are gone; what was gone already is as good."""
@@ -89,6 +94,13 @@ class Folders:
             else:
                 gone.append(path)
         return gone
+
+
+def _names(path: Path) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []  # nothing has been put there yet
 
 
 def remove(path: Path) -> None:

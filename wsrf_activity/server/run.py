@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -15,7 +14,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
 
 import uvicorn
 import uvloop
@@ -33,7 +31,7 @@ from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.tables import SettingsError
 from wsrf_activity.soap.replies import Replies
 from wsrf_activity.soap.transport import SoapServer
-from wsrf_activity.store import Database, open_database
+from wsrf_activity.store import Database, locks, open_database
 from wsrf_activity.web.app import application
 from wsrf_activity.web.faces import Faces
 from wsrf_activity.web.security import LOOPBACK, Gate, token_digest
@@ -62,8 +60,9 @@ def serve(settings: Settings, announce: Callable[[Started], None] = lambda start
     ``announce`` is called when requests are answered. Raises SettingsError where the data folder, the port or the
     database cannot be had.
     """
-    with _data_folder(settings.data), contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack:
         try:
+            _take(settings, stack)
             listening = stack.enter_context(_listen(settings))
             database = open_database(settings.database)
         except (OSError, Unavailable) as error:
@@ -183,21 +182,23 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, None)
 
 
-@contextlib.contextmanager
-def _data_folder(data: Path) -> Iterator[TextIO]:
-    """Take the data folder for this process alone; the lock goes with the process, however that ends."""
+def _take(settings: Settings, stack: contextlib.ExitStack) -> None:
+    """Take the data folder, and a SQLite database, for this process alone; they go with it, however that ends."""
+    data = settings.data
     try:
         data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (data / "lock").open("a+")
+        refusal = f"another server runs on {data}; stop it first, or name another --data"
+        stack.enter_context(locks.held(data / locks.DATA_LOCK, refusal))
+        (data / "server.json").unlink(missing_ok=True)
     except OSError as error:
         raise SettingsError(f"the data folder cannot be used: {error}") from None
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise SettingsError(f"another server runs on {data}; stop it first, or name another --data") from None
-        (data / "server.json").unlink(missing_ok=True)
-        yield lock
+    database = locks.database_lock(settings.database)
+    if database is not None:
+        refusal = (
+            f"another server runs on the database {database.with_suffix('')}; SQLite has one server at a time: "
+            "stop that one first, name another --database, or use PostgreSQL"
+        )
+        stack.enter_context(locks.held(database, refusal))
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -1,6 +1,7 @@
 """The tables' form: brought up to this version by Alembic, refused where it is of a later one."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -22,6 +23,22 @@ def configuration(connection: Connection) -> Config:
     return config
 
 
+class Form(NamedTuple):
+    """Which form the tables have, and which this program wants; None is no tables at all."""
+
+    current: str | None
+    wanted: str
+    known: bool  #: False of a form that a later program has made
+
+
+def form(connection: Connection) -> Form:
+    """Return the form of the tables."""
+    scripts = ScriptDirectory.from_config(configuration(connection))
+    current = MigrationContext.configure(connection).get_current_revision()
+    known = current is None or current in {script.revision for script in scripts.walk_revisions()}
+    return Form(current, scripts.get_current_head() or "", known)
+
+
 def migrate(engine: Engine) -> None:
     """Bring the tables to this version's form; raises Unavailable where a later version has been here.
 
@@ -30,14 +47,12 @@ def migrate(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")
-        config = configuration(connection)
-        scripts = ScriptDirectory.from_config(config)
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == scripts.get_current_head():
+        found = form(connection)
+        if found.current == found.wanted:
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if not found.known:
             raise Unavailable(
-                f"the database is of a newer version (schema {current}) than this program knows; "
+                f"the database is of a newer version (schema {found.current}) than this program knows; "
                 "start it with the version that wrote it, or a later one"
             )
-        command.upgrade(config, "head")
+        command.upgrade(configuration(connection), "head")

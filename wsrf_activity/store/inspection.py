@@ -1,0 +1,255 @@
+"""The database as an examiner reads it: read-only, a batch at a time, each with all that hangs on it at one moment.
+
+It takes no lock that a server would notice and changes no form of the tables. With ``writable`` it also mends, for
+which no server may be up.
+"""
+
+import sqlite3
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, insert, select
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.model.events import Event
+from wsrf_activity.model.listing import Upload
+from wsrf_activity.store import codec
+from wsrf_activity.store.database import _parse, _unavailable
+from wsrf_activity.store.migrate import Form, form, migrate
+from wsrf_activity.store.records import Records
+from wsrf_activity.store.tables import activity as activities
+from wsrf_activity.store.tables import activity_group as groups
+from wsrf_activity.store.tables import event as event_log
+from wsrf_activity.store.tables import removal, upload
+
+T = TypeVar("T")
+_BATCH = 500  #: rows of one moment; short, so that SQLite's log is not kept from shrinking
+_CONNECT_TIMEOUT = 10  #: seconds
+_STATUS = "StatusChanged/"
+_OUTLIVES = "Terminated"  #: the one topic whose events may stay when their activity is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A row of the event log that tells of a phase."""
+
+    id: int
+    phase: str
+    before: str | None  #: the phase that was left
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An activity's row with all that hangs on it."""
+
+    id: str
+    activity: Activity | None  #: None where the row cannot be read
+    error_status: str  #: as the column has it
+    groups: frozenset[tuple[str, str, datetime]]  #: owner, name, creation
+    history: tuple[Entry, ...]
+
+
+class Inspection:
+    """One look at a database, read-only unless it is to be mended."""
+
+    def __init__(self, url: str, *, writable: bool = False) -> None:
+        """Connect; raises Unavailable where that cannot be."""
+        parsed = _parse(url)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self._writable = writable
+        self._engine = _sqlite(parsed, writable) if self.is_sqlite else _server(parsed, writable)
+        with self._reading() as connection:
+            self.form: Form = form(connection)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._engine.dispose()
+
+    def damage(self, *, deep: bool) -> Sequence[str]:
+        """Return what SQLite finds wrong with its own file; PostgreSQL looks after itself."""
+        if not self.is_sqlite:
+            return []
+        check = "integrity_check" if deep else "quick_check"
+        with self._reading() as connection:
+            said = connection.exec_driver_sql(f"PRAGMA {check}(10)").scalars().all()
+        return [line for line in said if line != "ok"]
+
+    def stored(self) -> Iterator[Stored]:
+        """Yield all activities, in the order of their ids."""
+        last = ""
+        while batch := self._batch(last):
+            yield from batch
+            last = batch[-1].id
+
+    def history(self, activity_id: str) -> Sequence[Entry]:
+        """Return what the event log tells of an activity's phases."""
+        with self._reading() as connection:
+            return _histories(connection, [activity_id]).get(activity_id, [])
+
+    def known(self, activity_ids: Collection[str]) -> set[str]:
+        """Return those of these activities that have a row."""
+        query = select(activities.c.id).where(activities.c.id.in_(activity_ids))
+        return set(self._scalars(query))
+
+    def orphans(self) -> tuple[Sequence[str], Sequence[str]]:
+        """Return ids of activities that are gone, but whose events or groups are there."""
+        return self._scalars(_orphaned_events().distinct()), self._scalars(_orphaned_groups().distinct())
+
+    def uploads(self) -> Sequence[Upload]:
+        """Return the inputs that were sent ahead."""
+        with self._reading() as connection:
+            return [Upload(*row) for row in connection.execute(select(upload))]
+
+    def removals(self) -> set[str]:
+        """Return paths that are noted to be removed."""
+        return set(self._scalars(select(removal.c.path)))
+
+    def change(self, transaction: Callable[[Records], T]) -> T:
+        """Mend rows by the statements that a server has, too."""
+        with _unavailable(opening=True), self._engine.begin() as connection:
+            return transaction(Records(connection))
+
+    def migrate(self) -> None:
+        """Bring the tables to this version's form."""
+        with _unavailable(opening=True):
+            migrate(self._engine)
+
+    def rewrite_groups(self, activity: Activity) -> None:
+        """Make the rows of an activity's groups what its record says."""
+        rows = [
+            {"owner": activity.owner, "name": name, "created": activity.created, "activity_id": activity.id}
+            for name in activity.groups
+        ]
+        with _unavailable(opening=True), self._engine.begin() as connection:
+            connection.execute(delete(groups).where(groups.c.activity_id == activity.id))
+            if rows:
+                connection.execute(insert(groups), rows)
+
+    def add_event(self, missed: Event) -> None:
+        """Tell what was never told."""
+        with _unavailable(opening=True), self._engine.begin() as connection:
+            connection.execute(insert(event_log), codec.event_row(missed))
+
+    def forget_events(self, ids: Sequence[int]) -> None:
+        """Delete rows of the event log."""
+        with _unavailable(opening=True), self._engine.begin() as connection:
+            connection.execute(delete(event_log).where(event_log.c.id.in_(ids)))
+
+    def forget_orphans(self) -> None:
+        """Delete events and groups of activities that are gone."""
+        with _unavailable(opening=True), self._engine.begin() as connection:
+            topic = event_log.c.topic != _OUTLIVES
+            connection.execute(delete(event_log).where(event_log.c.activity_id.in_(_orphaned_events()), topic))
+            connection.execute(delete(groups).where(groups.c.activity_id.in_(_orphaned_groups())))
+
+    def forget_upload(self, upload_id: str) -> None:
+        """Delete the row of an input that was sent ahead."""
+        with _unavailable(opening=True), self._engine.begin() as connection:
+            connection.execute(delete(upload).where(upload.c.id == upload_id))
+
+    def _batch(self, after: str) -> list[Stored]:
+        query = select(activities).where(activities.c.id > after).order_by(activities.c.id).limit(_BATCH)
+        with self._reading() as connection:
+            rows = connection.execute(query).mappings().all()
+            ids = [row["id"] for row in rows]
+            histories = _histories(connection, ids)
+            grouped = _grouped(connection, ids)
+        return [
+            Stored(
+                row["id"],
+                _readable(row),
+                row["error_status"],
+                frozenset(grouped.get(row["id"], ())),
+                tuple(histories.get(row["id"], ())),
+            )
+            for row in rows
+        ]
+
+    def _scalars(self, query: Select[Any]) -> list[str]:
+        with self._reading() as connection:
+            return list(connection.execute(query).scalars())
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with _unavailable(opening=True), self._engine.connect() as connection:
+            options = {} if self.is_sqlite or self._writable else {"postgresql_readonly": True}
+            with connection.execution_options(**options).begin():
+                yield connection
+
+
+def _sqlite(url: URL, writable: bool) -> Engine:
+    """Neither mode makes the file, nor another journal of it."""
+    path = Path(str(url.database)).absolute()
+    if not path.exists():
+        raise Unavailable(f"there is no database {path}; name the data folder, or the database, of a server")
+    target = f"file:{quote(str(path))}?mode={'rw' if writable else 'ro'}"
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(target, uri=True, timeout=30, isolation_level=None, check_same_thread=False)
+
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+    event.listen(engine, "begin", _begin_at_once if writable else _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _begin_at_once(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _server(url: URL, writable: bool) -> Engine:
+    patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
+    level: Any = "READ COMMITTED" if writable else "REPEATABLE READ"
+    return create_engine(url, poolclass=NullPool, isolation_level=level, connect_args=patience)
+
+
+def _readable(row: Any) -> Activity | None:
+    try:
+        return codec.read_activity(row)
+    except (KeyError, TypeError, ValueError, SQLAlchemyError):
+        return None
+
+
+def _histories(connection: Connection, ids: Sequence[str]) -> dict[str, list[Entry]]:
+    columns = event_log.c
+    query = (
+        select(columns.activity_id, columns.id, columns.topic, columns.payload, columns.version)
+        .where(columns.activity_id.in_(ids), columns.topic.startswith(_STATUS))
+        .order_by(columns.activity_id, columns.id)
+    )
+    rows = connection.execute(query).all()
+    return {
+        activity_id: [Entry(row[1], row[2].removeprefix(_STATUS), row[3], row[4]) for row in of_one]
+        for activity_id, of_one in groupby(rows, key=lambda row: str(row[0]))
+    }
+
+
+def _grouped(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[str, str, datetime]]]:
+    found: dict[str, list[tuple[str, str, datetime]]] = {}
+    for row in connection.execute(select(groups).where(groups.c.activity_id.in_(ids))):
+        found.setdefault(row.activity_id, []).append((row.owner, row.name, row.created))
+    return found
+
+
+def _orphaned_events() -> Select[Any]:
+    there = select(activities.c.id).where(activities.c.id == event_log.c.activity_id).exists()
+    return select(event_log.c.activity_id).where(~there, event_log.c.topic != _OUTLIVES)
+
+
+def _orphaned_groups() -> Select[Any]:
+    there = select(activities.c.id).where(activities.c.id == groups.c.activity_id).exists()
+    return select(groups.c.activity_id).where(~there)
