@@ -234,18 +234,29 @@ for _ in range(8):
 """
 
 
-def test_work_that_nobody_runs_is_seen_beside_a_server(
-    own_server: Callable[..., Server], gates: Callable[[], Gate]
-) -> None:
-    """A supervisor whose end the server has not seen: here because the row was set back behind its back."""
-    server = own_server()
+def test_work_that_nobody_runs_is_seen_beside_a_server(on_sqlite: Server) -> None:
+    """Here because a row was set back behind the server's back; one that is started anew ends it."""
+    server = on_sqlite
     with server.client() as wire:
         activity_id = wire.create("exit 3")
         assert wire.ended(activity_id) == "Failed"
-    shutil.rmtree(folder(server, activity_id) / "1" / "work")
     (folder(server, activity_id) / "1" / "report.json").unlink()
-    write(server, row(activity_id, phase="Executing", ended=None))
-    assert (Kind.NOBODY_RUNS, activity_id) in found(server)
+    (folder(server, activity_id) / "1" / "ended").unlink()
+    claim = folder(server, activity_id) / "1" / "supervisor"
+    pid, start, rest = claim.readlink().name.split(" ", 2)
+    claim.unlink()
+    claim.symlink_to(f"{pid} {int(start) + 1} {rest}")  # as if it had ended, and another had its number
+    write(
+        server,
+        row(activity_id, phase="Executing", ended=None),
+        delete(tables.event).where(*of_events(activity_id, "Failed")),
+    )
+    seen = found(server)
+    server.kill()
+    assert seen == {(Kind.NOBODY_RUNS, activity_id)}
+    server.start()
+    with server.client() as wire:
+        assert wire.ended(activity_id) == "Aborted"
 
 
 def test_what_a_person_sees(on_sqlite: Server, tmp_path: Path) -> None:
