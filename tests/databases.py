@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -9,7 +10,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -24,12 +25,14 @@ class NoPostgreSQL(Exception):
     """This machine has no PostgreSQL server programs, or nobody to run them as."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Cluster:
     """A running server, on loopback and on a socket in its own directory; anyone on this machine may log in."""
 
     port: int
     directory: Path
+    durable: bool = False  #: whether what was committed outlives a crash of PostgreSQL, though not of the machine
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def url(self, database: str) -> str:
         """As SQLAlchemy wants it."""
@@ -54,7 +57,19 @@ class Cluster:
             host="127.0.0.1", port=self.port, user=_ROLE, dbname="postgres", autocommit=True, connect_timeout=10
         )
 
+    def crash(self) -> None:
+        """End it at once, as `pg_ctl stop -m immediate` does: nothing is tidied up."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGQUIT)
+        self.process.wait(_START_SECONDS)
+
+    def start(self) -> bool:
+        """Start it, or start it again after a crash, and return whether it answers."""
+        self.process = _start(_programs(), _account(), self)
+        return _ready(self.process, self)
+
     def answers(self) -> bool:
+        """Say whether somebody can log in."""
         try:
             self._connect().close()
         except psycopg.OperationalError:
@@ -73,8 +88,8 @@ def available() -> bool:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
-    """Start a server on a free port, and stop it at the end, or with this process, however that ends.
+def cluster(*, durable: bool = False) -> Iterator[Cluster]:
+    """Start a server on a free port, and stop it at the end, or with this thread, however that ends.
 
     Raises NoPostgreSQL where there is none to start.
     """
@@ -86,7 +101,7 @@ def cluster() -> Iterator[Cluster]:
         if user:
             shutil.chown(directory, user, user)
         _run(user, programs / "initdb", "-D", directory / "data", "-U", _ROLE, "-A", "trust", "-E", "UTF8", "-N")
-        with _started(programs, user, directory) as running:
+        with _started(directory, durable) as running:
             yield running
     finally:
         shutil.rmtree(directory, ignore_errors=True)
@@ -119,16 +134,16 @@ def _run(user: str | None, *command: str | Path) -> None:
 
 
 @contextmanager
-def _started(programs: Path, user: str | None, directory: Path) -> Iterator[Cluster]:
+def _started(directory: Path, durable: bool) -> Iterator[Cluster]:
     for _ in range(_ATTEMPTS):
-        running = Cluster(_free_port(), directory)
-        process = _start(programs, user, running)
+        running = Cluster(_free_port(), directory, durable)
         try:
-            if _ready(process, running):
+            if running.start():
                 yield running
                 return
         finally:
-            _stop(process)
+            if running.process is not None:
+                _stop(running.process)
     raise RuntimeError(f"PostgreSQL does not start: {(directory / 'log').read_text(errors='replace')}")
 
 
@@ -144,9 +159,9 @@ def _start(programs: Path, user: str | None, running: Cluster) -> subprocess.Pop
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": running.directory,
         "max_connections": 200,
-        # Nothing of it is worth keeping.
+        # Nothing of it is worth keeping beyond a crash of PostgreSQL itself.
         "fsync": "off",
-        "synchronous_commit": "off",
+        "synchronous_commit": "on" if running.durable else "off",
         "full_page_writes": "off",
     }
     command: list[str | Path] = [programs / "postgres", "-D", running.directory / "data"]
@@ -172,7 +187,7 @@ def _ready(process: subprocess.Popen[bytes], running: Cluster) -> bool:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """SIGINT is PostgreSQL's fast shutdown: it ends sessions, and leaves no shared memory behind."""
     if process.poll() is None:
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
     try:
         process.wait(30)
     except subprocess.TimeoutExpired:

@@ -37,6 +37,11 @@ class Server:
 
     def start(self) -> "Server":
         """Start it and return when it answers."""
+        self._await_answers(self.launch())
+        return self
+
+    def launch(self) -> "subprocess.Popen[bytes]":
+        """Start it and return at once."""
         self.data.mkdir(parents=True, exist_ok=True)
         (self.data / "config.toml").write_text(self.config)
         (self.data / "server.json").unlink(missing_ok=True)
@@ -50,8 +55,7 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        self._await_answers(self.process)
-        return self
+        return self.process
 
     def kill(self) -> None:
         """End it as a power cut does."""

@@ -1,0 +1,33 @@
+"""Runs the torture: `python -m tests.torture --kills N --seed S`. Exits 1 on a violation."""
+
+import argparse
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+from tests.torture.driver import torture
+from tests.torture.options import Options
+
+
+def main() -> int:
+    """Read the options, run, print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=None, help="of the decisions; a random one is printed")
+    parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--keep", type=Path, default=None, help="a folder for journal, logs and data")
+    given = parser.parse_args()
+    seed = random.randrange(1 << 32) if given.seed is None else given.seed
+    options = Options(given.kills, seed, given.database, keep=given.keep)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that nothing is left behind then either
+    began = time.monotonic()
+    print(options.command(), flush=True)
+    figures = torture(options, lambda line: print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True))
+    print(figures)
+    return 1 if figures.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

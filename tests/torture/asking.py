@@ -1,0 +1,111 @@
+"""Asking a server that may be away, stopped or without its database: again and again, until it has answered."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import httpx
+from lxml import etree
+
+from tests.acceptance.watching import Asked
+from tests.server import Fault, Wire
+from wsrf_activity.model import ns
+
+T = TypeVar("T")
+PATIENCE = 90.0  #: seconds after which a server that does not answer is a violation
+_PAUSE = 0.05
+
+
+class Silence(Exception):
+    """The server did not answer in all that time."""
+
+
+class Gone(Exception):
+    """There is no such activity (any more)."""
+
+
+class Patient:
+    """A client that asks until it is answered. What it sends more than once must bear that."""
+
+    def __init__(self, wire: Wire) -> None:
+        self.wire = wire
+
+    def insist(self, ask: Callable[[], T]) -> T:
+        """Return the first answer. Faults that say that the server cannot, for now, are none; raises Gone, Fault."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return ask()
+            except httpx.TransportError as error:
+                reason = repr(error)
+            except Fault as fault:
+                if fault.name == "ResourceUnknownFault":
+                    raise Gone from None
+                if fault.code != "Receiver":
+                    raise
+                reason = str(fault)
+            if time.monotonic() > until:
+                raise Silence(reason)
+            time.sleep(_PAUSE)
+
+    def call(self, body: str, activity_id: str | None = None) -> etree._Element:
+        """Send a message until it is answered; return the child of the reply's Body."""
+        return self.insist(lambda: self.wire.call(body, activity_id))
+
+    def document(self, activity_id: str) -> etree._Element:
+        """Return the property document; raises Gone."""
+        return self.insist(lambda: self.wire.document(activity_id))
+
+    def upload(self, content: bytes) -> str:
+        """Send an input ahead and return its address."""
+        return self.insist(lambda: self._upload(content))
+
+    def _upload(self, content: bytes) -> str:
+        return self._good(self.wire.http.put(f"{self.wire.base}/input", content=content)).headers["location"]
+
+    def result(self, activity_id: str, name: str) -> bytes:
+        """Return the bytes of a result; raises Gone."""
+        address = f"{self.wire.address(activity_id)}/result/{name}"
+        return self.insist(lambda: self._good(self.wire.http.get(address)).content)
+
+    def _good(self, response: httpx.Response) -> httpx.Response:
+        if response.status_code == 404:
+            raise Gone
+        if response.status_code >= 500:
+            raise httpx.ReadError(f"{response.status_code} {response.text}")
+        response.raise_for_status()
+        return response
+
+    def listed(self, run_id: str = "") -> list[tuple[str, str, str]]:
+        """Return id, name and phase of all activities, or of those of one run."""
+        found: list[tuple[str, str, str]] = []
+        cursor = ""
+        only = f"<act:RunId>{run_id}</act:RunId>" if run_id else ""
+        while True:
+            body = f"<act:ListActivities>{only}<act:Limit>500</act:Limit>{cursor}</act:ListActivities>"
+            reply = self.call(body)
+            for entry in reply.iterfind(f"{{{ns.ACT}}}Entry"):
+                texts = [entry.findtext(f"{{{ns.ACT}}}{name}") or "" for name in ("ActivityId", "Name", "Phase")]
+                found.append((texts[0], texts[1], texts[2]))
+            following = reply.findtext(f"{{{ns.ACT}}}Cursor")
+            if following is None:
+                return found
+            cursor = f"<act:Cursor>{following}</act:Cursor>"
+
+    def hang_up_on(self, body: str) -> None:
+        """Send a message and hang up, so that nobody has the answer. Whether it arrived stays unknown."""
+        try:
+            Asked(self.wire, body)
+        except OSError:
+            return  # nobody was there
+
+
+def text(element: etree._Element, name: str) -> str | None:
+    """Return the text of a child of ours."""
+    return element.findtext(f"{{{ns.ACT}}}{name}")
+
+
+def seconds(moment: str | None) -> float | None:
+    """Return a time of a message as seconds of the epoch."""
+    return None if not moment else datetime.fromisoformat(moment).astimezone(UTC).timestamp()

@@ -1,0 +1,232 @@
+"""One run from its beginning to its figures: clients live, troubles happen, then it is counted what is left."""
+
+import random
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests import databases
+from tests.server import Server
+from tests.torture import remains
+from tests.torture.asking import Patient
+from tests.torture.checks import Checker
+from tests.torture.clients import Client
+from tests.torture.journal import Case, Journal
+from tests.torture.options import Options
+from tests.torture.targets import Scene
+from tests.torture.troubles import Troubles
+from tests.torture.victim import Victim
+from tests.torture.work import configuration
+
+_GLANCE = 10  #: troubles between two looks at what runs
+_ENOUGH = 20  #: violations after which a run is not worth going on
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a run comes to."""
+
+    options: Options
+    seconds: float
+    kills: dict[str, int]
+    activities: int
+    outcomes: dict[str, int]
+    recoveries: tuple[float, ...]  #: seconds from a start to the first answer
+    violations: tuple[str, ...]
+    folder: Path
+
+    def __str__(self) -> str:
+        kills = ", ".join(f"{count} {name}" for name, count in sorted(self.kills.items()))
+        outcomes = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
+        times = sorted(self.recoveries)
+        lines = [
+            f"{self.options.database}, {self.options.trouble}, seed {self.options.seed}: {self.seconds:.0f} s",
+            f"troubles: {kills}",
+            f"activities: {self.activities} ({outcomes})",
+            f"starts: {len(times)}, median {times[len(times) // 2]:.2f} s, longest {times[-1]:.2f} s",
+            f"violations: {len(self.violations)}",
+        ]
+        lines += [f"  {violation}" for violation in self.violations]
+        if self.violations:
+            lines += [f"again: {self.options.command()}", f"journal, logs and data: {self.folder}"]
+        return "\n".join(lines)
+
+
+def torture(options: Options, say: Callable[[str], None] = lambda line: None) -> Figures:
+    """Do one run. What it left lies in ``folder`` where something was wrong, or where it was to be kept."""
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="torture-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        cluster = None
+        if options.database == "postgresql":
+            cluster = stack.enter_context(databases.cluster(durable=True))
+        figures = _Run(options, folder, cluster, stack, say).run()
+    if options.keep is None and not figures.violations:
+        shutil.rmtree(folder)
+    return figures
+
+
+class _Run:
+    def __init__(
+        self,
+        options: Options,
+        folder: Path,
+        cluster: databases.Cluster | None,
+        stack: ExitStack,
+        say: Callable[[str], None],
+    ) -> None:
+        self._options = options
+        self._say = say
+        self._journal = Journal(folder)
+        url = stack.enter_context(cluster.database()) if cluster else None
+        self._scene = Scene(folder / "data")
+        config = configuration(folder, options.parallel)
+        self._server = Server(folder / "data", url, config, environment=self._scene.environment)
+        self._victim = Victim(self._server, self._journal, cluster)
+        stack.callback(self._end_all)
+        rng = random.Random(f"{options.seed} troubles")
+        self._rng = rng
+        self._troubles = Troubles(self._victim, self._scene, self._journal, rng)
+
+    def run(self) -> Figures:
+        began = time.monotonic()
+        self._victim.launch()
+        self._victim.await_answers()
+        with self._server.client() as wire:
+            patient = Patient(wire)
+            checker = Checker(patient, self._journal, self._journal.folder)
+            numbers = range(1, self._options.clients + 1)
+            clients = [Client(n, self._options.seed, patient, self._journal, checker) for n in numbers]
+            with self._violations(), _living(clients):
+                self._torture()
+            with self._violations():
+                self._settle(patient, checker)
+                self._clean_up(patient)
+        return self._figures(time.monotonic() - began)
+
+    @contextmanager
+    def _violations(self) -> Iterator[None]:
+        """Keep whatever goes wrong as a violation, so that the figures and the seed are printed."""
+        try:
+            yield
+        except Exception as error:
+            self._journal.violation(f"{type(error).__name__}: {error}")
+
+    def _torture(self) -> None:
+        done = 0
+        while self._troubles.kills < self._options.kills and len(self._journal.violations) < _ENOUGH:
+            time.sleep(self._rng.choice((self._rng.uniform(0, 0.1), self._rng.uniform(0, 1.0))))
+            self._troubles.next()
+            done += 1
+            if done % _GLANCE == 0:
+                self._glance()
+                self._say(f"{self._troubles.kills} kills, {len(self._journal.cases)} activities")
+
+    def _glance(self) -> None:
+        """See that nothing is said to run that nobody runs."""
+        self._victim.check_alive()
+        for activity_id in remains.run_by_nobody(self._server, self._scene):
+            self._journal.violation(f"{activity_id} is Executing, and nobody runs it")
+
+    def _settle(self, patient: Patient, checker: Checker) -> None:
+        """Check everything once more: a server just started must show what the last one has shown."""
+        self._victim.check_alive()
+        self._victim.kill()
+        self._victim.recover(self._rng, 0)
+        self._glance()
+        listed = patient.listed()
+        known = {case.activity_id: case for case in self._journal.cases if case.activity_id is not None}
+        for activity_id, name, phase in listed:
+            case = known.get(activity_id)
+            if case is None or case.gone:
+                self._journal.violation(f"{activity_id} ({name}) is {phase}, and nobody has it, or it was destroyed")
+        there = {activity_id for activity_id, _, _ in listed}
+        for case in self._journal.cases:
+            checker.check_trace(case)
+            if case.activity_id in there and not case.gone:
+                checker.look(case)
+            elif case.activity_id is not None and not case.gone:
+                checker.vanished(case)
+        for wrong in remains.terminal_events(self._server):
+            self._journal.violation(wrong)
+
+    def _clean_up(self, patient: Patient) -> None:
+        """Destroy one half, let the other half's time come, and look for what is left of either."""
+        left = [case for case in self._journal.cases if case.activity_id is not None and not case.gone]
+        for case in left[::2]:
+            patient.call("<wsrfrl:Destroy/>", case.activity_id)
+        for case in left[1::2]:
+            patient.call(_TERMINATE, case.activity_id)
+        self._await_nothing("activities that were destroyed or have expired", patient.listed)
+        self._await_nothing("rows", lambda: [row for row in remains.rows(self._server) if not row.startswith("upload")])
+        self._server.stop()
+        remains.expire_uploads(self._server)
+        self._victim.launch()
+        self._victim.await_answers()
+        self._await_nothing("rows", lambda: remains.rows(self._server))
+        self._await_nothing("files", lambda: remains.files(self._server))
+        if self._server.stop() != 0:
+            self._journal.violation("the server did not stop in order")
+        self._await_nothing("processes", self._scene.leftovers)
+
+    def _await_nothing(self, what: str, left: Callable[[], Sequence[object]]) -> None:
+        until = time.monotonic() + remains.SOON
+        while found := left():
+            if time.monotonic() > until:
+                self._journal.violation(f"{len(found)} {what} are left: {found[:5]}")
+                return
+            time.sleep(0.05)
+
+    def _end_all(self) -> None:
+        """Leave nothing behind, whatever has happened."""
+        if self._server.process is not None and self._server.process.poll() is None:
+            self._server.kill()
+        while targets := self._scene.targets():
+            for target in targets:
+                self._scene.kill(target)
+
+    def _figures(self, seconds: float) -> Figures:
+        cases = self._journal.cases
+        return Figures(
+            options=self._options,
+            seconds=seconds,
+            kills=dict(self._troubles.counts),
+            activities=len(cases),
+            outcomes=dict(Counter(_outcome(case) for case in cases)),
+            recoveries=tuple(self._victim.recoveries),
+            violations=tuple(self._journal.violations),
+            folder=self._journal.folder,
+        )
+
+
+_TERMINATE = (
+    "<wsrfrl:SetTerminationTime><wsrfrl:RequestedLifetimeDuration>PT1S</wsrfrl:RequestedLifetimeDuration>"
+    "</wsrfrl:SetTerminationTime>"
+)
+
+
+def _outcome(case: Case) -> str:
+    if case.refused:
+        return "never accepted"
+    if case.phase is not None:
+        return case.phase
+    return "destroyed" if case.destroy_asked else "expired"
+
+
+@contextmanager
+def _living(clients: list[Client]) -> Iterator[None]:
+    """Run the clients meanwhile; at the end each finishes what it has begun."""
+    for client in clients:
+        client.start()
+    try:
+        yield
+    finally:
+        for client in clients:
+            client.stopping.set()
+        for client in clients:
+            client.join()

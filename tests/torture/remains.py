@@ -1,0 +1,65 @@
+"""What a server keeps, seen behind its back: rows, files, processes, and who runs what is said to run."""
+
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select, update
+
+from tests.acceptance.watching import database
+from tests.server import Server
+from tests.torture.targets import Scene
+from wsrf_activity.store import tables
+
+SOON = 30.0  #: seconds in which what nobody runs must be run by somebody, and what is over must be gone
+_LAST = ("StatusChanged/Completed", "StatusChanged/Failed", "StatusChanged/Aborted")
+
+
+def terminal_events(server: Server) -> list[str]:
+    """Return what is wrong with the log: each activity that has ended has one last event, and no other has one."""
+    with database(server).connect() as connection:
+        phases = {row.id: row.phase for row in connection.execute(select(tables.activity))}
+        events = connection.execute(select(tables.event).order_by(tables.event.c.id)).all()
+    last = Counter(row.activity_id for row in events if row.topic in _LAST)
+    wrong = [f"{i}: {last[i]} last events in phase {p}" for i, p in phases.items() if last[i] != (p in _ENDED)]
+    return wrong + [f"{row.activity_id}: an event without its row" for row in events if row.activity_id not in phases]
+
+
+_ENDED = {topic.partition("/")[2] for topic in _LAST}
+
+
+def executing(server: Server) -> list[str]:
+    """Return the activities that are said to run."""
+    with database(server).connect() as connection:
+        table = tables.activity
+        return list(connection.execute(select(table.c.id).where(table.c.phase == "Executing")).scalars())
+
+
+def run_by_nobody(server: Server, scene: Scene) -> list[str]:
+    """Return what is said to run and what nobody has taken up in all the time that may take."""
+    until = time.monotonic() + SOON
+    suspects = set(executing(server))
+    while suspects and time.monotonic() < until:
+        suspects = {activity_id for activity_id in suspects if not scene.held(activity_id)}
+        suspects &= set(executing(server))
+        time.sleep(0.05 if suspects else 0)
+    return sorted(suspects)
+
+
+def expire_uploads(server: Server) -> None:
+    """Let the time of all inputs that were sent ahead have run out, behind the back of a server that is not there."""
+    past = datetime.now(UTC) - timedelta(minutes=1)
+    with database(server).begin() as connection:
+        connection.execute(update(tables.upload).values(expires=past))
+
+
+def rows(server: Server) -> list[str]:
+    """Return all rows of all tables."""
+    with database(server).connect() as connection:
+        return [f"{t.name} {row}" for t in tables.metadata.sorted_tables for row in connection.execute(select(t))]
+
+
+def files(server: Server) -> list[str]:
+    """Return all that lies below the data folder for any activity or input."""
+    patterns = ("activities/*/*", "uploads/*", "staging/*")
+    return [str(path.relative_to(server.data)) for pattern in patterns for path in server.data.glob(pattern)]

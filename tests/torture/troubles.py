@@ -1,0 +1,104 @@
+"""What is done to the machine: one trouble after another, chosen by a seeded generator."""
+
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+
+from tests.torture.journal import Journal
+from tests.torture.targets import JOB, SUPERVISOR, ZYGOTE, Scene, choose
+from tests.torture.victim import Victim
+from wsrf_activity.engines import processes
+
+#: How often each is chosen. Killing the server costs most: each time Python starts anew.
+_WEIGHTS = {"server": 26, "recovery": 12, "together": 8, "zygote": 8, "supervisor": 14, "job": 12, "stop": 5}
+_WEIGHTS_OF_POSTGRESQL = {"postgresql": 8, "backend": 10}
+_STOPPED = "stop"  #: a trouble, but no kill
+
+
+class Troubles:
+    """All that can happen to one server."""
+
+    def __init__(self, victim: Victim, scene: Scene, journal: Journal, rng: random.Random) -> None:
+        self._victim = victim
+        self._scene = scene
+        self._journal = journal
+        self._rng = rng
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def kills(self) -> int:
+        """How many processes' kills were meant so far."""
+        return sum(count for name, count in self.counts.items() if name != _STOPPED)
+
+    def next(self) -> None:
+        """Do one thing."""
+        weights = dict(_WEIGHTS) | (_WEIGHTS_OF_POSTGRESQL if self._victim.cluster else {})
+        name = self._rng.choices(list(weights), list(weights.values()))[0]
+        self._victim.check_alive()
+        self._journal.note("trouble", None, name)
+        doing: dict[str, Callable[[], int]] = {
+            "server": self._server,
+            "recovery": self._recovery,
+            "together": self._together,
+            "zygote": lambda: self._one(ZYGOTE),
+            "supervisor": lambda: self._one(SUPERVISOR),
+            "job": lambda: self._one(JOB),
+            "stop": self._stop,
+            "postgresql": self._postgresql,
+            "backend": self._backend,
+        }
+        self.counts[name] += doing[name]()
+
+    def _server(self) -> int:
+        self._victim.kill()
+        time.sleep(self._rng.choice((0.0, self._rng.uniform(0, 1.5))))
+        self._victim.recover(self._rng, 0)
+        return 1
+
+    def _recovery(self) -> int:
+        times = self._rng.choice((1, 1, 2))
+        self._victim.kill()
+        self._victim.recover(self._rng, times)
+        return 1 + times
+
+    def _together(self) -> int:
+        """What the kernel does when memory runs out, at its worst."""
+        self._victim.kill()
+        count = 1 + sum(self._one(self._rng.choice((ZYGOTE, SUPERVISOR, SUPERVISOR, JOB))) for _ in range(3))
+        self._victim.recover(self._rng, self._rng.choice((0, 0, 1)))
+        return count
+
+    def _one(self, role: str) -> int:
+        target = choose(self._scene.targets(role), self._rng)
+        if target is None:
+            return 0
+        with self._journal.harming:
+            for activity_id in self._scene.kill(target):
+                self._journal.harm(activity_id, role)
+        return 1
+
+    def _stop(self) -> int:
+        self._victim.stop_and_go(self._rng.uniform(0.3, 2.0))
+        return 1
+
+    def _postgresql(self) -> int:
+        assert self._victim.cluster is not None
+        self._victim.cluster.crash()
+        time.sleep(self._rng.uniform(0, 1.0))
+        if not self._victim.cluster.start():
+            raise RuntimeError("PostgreSQL does not start again")
+        return 1
+
+    def _backend(self) -> int:
+        """Kill one of PostgreSQL's processes: it ends all the others, and recovers by itself."""
+        cluster = self._victim.cluster
+        assert cluster is not None
+        assert cluster.process is not None
+        found = sorted(child.pid for child in processes.below(cluster.process.pid))
+        if not found:
+            return 0
+        os.kill(self._rng.choice(found), signal.SIGKILL)
+        return 1
