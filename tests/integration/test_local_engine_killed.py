@@ -164,11 +164,14 @@ async def test_a_warning_is_told_by_one_server_only(tmp_path: Path) -> None:
     await first.start(job, said[0].append)
     await until(lambda: len(said[0]) == 2)
     await first.close()
-    run = running(await second.attach(job, said[1].append))
+    [warned, _] = said[0]
+    assert isinstance(warned, Warned)
+    assert warned.heard is not None
+    run = running(await second.attach(replace(job, heard=warned.heard), said[1].append))
     await open_gate(job)
     await ended(run)
     await second.close()
-    assert said == [[Warned("w"), Progress(1.0)], []]
+    assert said == [[Warned("w"), Progress(1.0)], [Progress(1.0)]]
 
 
 async def test_killing_the_zygote_changes_nothing(engine: LocalEngine, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ ENDED = "ended"  #: link: how the work ended. Made when nothing of it runs any m
 REPORT = "report.json"  #: all of it
 LIMIT = "limit"  #: the limit of work in seconds, where it was changed after the start
 MESSAGES = "messages"  #: what the work says of itself, a line each
-OFFSET = "messages.offset"  #: how far they were told
 WORK = "work"  #: the working folder
 INPUT = "input"  #: in the working folder
 STDOUT = "stdout"

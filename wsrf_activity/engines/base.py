@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol
 
-from wsrf_activity.model.activity import Progress, ResultSpec
+from wsrf_activity.model.activity import NOTHING_HEARD, Heard, Progress, ResultSpec
 
 
 class CannotStart(Exception):
@@ -26,6 +26,7 @@ class Job:
     limit: timedelta | None = None  #: of work
     results: Mapping[str, ResultSpec] = field(default_factory=dict)
     media_type: str = "application/octet-stream"  #: of standard output
+    heard: Heard = NOTHING_HEARD  #: how far its messages are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Warned:
     """An error that the work met and handled."""
 
     message: str
+    heard: Heard | None = field(default=None, compare=False)  #: how far its messages are known with this one
 
 
 #: Called in the event loop with what the work says of itself while it runs.

@@ -80,7 +80,7 @@ class LocalEngine:
             return Lost(False, "The work had not begun.")
         keeper = self._find(claim, folder)
         if keeper is None:
-            await drain(Messages(job.folder, listener), job)
+            await drain(Messages(job.folder, listener, job.heard), job)
             return await self.outcome(job)
         run = LocalRun(self, job, str(claim.pid), keeper, listener)
         if attempt.read_limit(folder, claim) != _seconds(job.limit):
@@ -169,7 +169,7 @@ class LocalRun:
     def __init__(self, engine: LocalEngine, job: Job, job_id: str, keeper: Keeper, listener: Listener) -> None:
         self.job_id = job_id  #: the pid of the supervisor; the work is below it
         self.job = job
-        self.messages = Messages(job.folder, listener)
+        self.messages = Messages(job.folder, listener, job.heard)
         self._engine = engine
         self.keeper = keeper
         self._loop = asyncio.get_running_loop()

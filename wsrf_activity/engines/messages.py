@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wsrf_activity.engines import attempt
 from wsrf_activity.engines.base import Warned
-from wsrf_activity.model.activity import Progress
+from wsrf_activity.model.activity import NOTHING_HEARD, Heard, Progress
 
 LINE = 4096  #: bytes of the longest line that is read; a longer one is ignored
 BATCH = 65536  #: bytes read in one go, so that nobody's flood keeps the server from its other duties
@@ -43,12 +43,11 @@ def _progress(text: str) -> Progress | None:
 class Messages:
     """The messages of one attempt, from where an earlier server left off."""
 
-    def __init__(self, folder: Path, tell: Callable[[Progress | Warned], None]) -> None:
+    def __init__(self, folder: Path, tell: Callable[[Progress | Warned], None], heard: Heard = NOTHING_HEARD) -> None:
         self._path = os.fspath(folder / attempt.MESSAGES)
-        self._kept = folder / attempt.OFFSET
         self._tell = tell
         self._changed = 0  #: of the file, nanoseconds
-        self._offset, self._warnings = self._told()
+        self._offset, self._warnings = heard
         self._seen = self._offset  #: with what is kept of a line that is not whole
         self._skips = False  #: whether the rest of a line that is too long is still to come
 
@@ -60,18 +59,16 @@ class Messages:
         size = self._size()
         if size == self._offset:
             return False
-        warned = self._warnings
         newest: Progress | None = None
-        for said in map(parse, self._lines(size, last)):
+        for line, end in self._lines(size, last):
+            said = parse(line)
             if isinstance(said, Progress):
                 newest = said
             elif said is not None and self._warnings < WARNINGS:
                 self._warnings += 1
-                self._tell(said)
+                self._tell(Warned(said.message, Heard(end, self._warnings)))
         if newest is not None:
             self._tell(newest)
-        if self._warnings > warned:
-            attempt.write_whole(os.fspath(self._kept), f"{self._offset} {self._warnings}".encode())
         return self._seen < size
 
     def _size(self) -> int:
@@ -90,24 +87,20 @@ class Messages:
         self._changed = status.st_mtime_ns
         return status.st_size
 
-    def _lines(self, size: int, last: bool) -> Iterator[bytes]:
+    def _lines(self, size: int, last: bool) -> Iterator[tuple[bytes, int]]:
+        """Yield each line, and where the next one begins."""
         with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             file.seek(self._offset)
             content = file.read(BATCH)
         self._seen = self._offset + len(content)
         lines = content.split(b"\n")
         rest = b"" if last and self._seen >= size else lines.pop()
+        end = self._offset
         for line in lines:
+            end += len(line) + 1
             if not self._skips and len(line) <= LINE:
-                yield line
+                yield line, min(end, self._seen)
             self._skips = False
         if len(rest) > LINE:
             self._skips, rest = True, b""
         self._offset += len(content) - len(rest)
-
-    def _told(self) -> tuple[int, int]:
-        try:
-            offset, warnings = map(int, self._kept.read_text("ascii").split())
-        except (FileNotFoundError, ValueError):
-            return 0, 0
-        return offset, warnings

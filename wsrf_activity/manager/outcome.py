@@ -25,8 +25,11 @@ class Settled:
     abort_reason: str | None = None  #: why a client had it ended, if one did
 
     def apply(self, activity: Activity, now: datetime) -> Activity:
-        """Return what the activity becomes. One that has ended already, by whatever way, stays as it is."""
-        if activity.phase.ended:
+        """Return what the activity becomes. One whose attempt is over already, by whatever way, stays as it is.
+
+        That may have been this very change, where the database had committed it and its answer was lost.
+        """
+        if activity.phase is not Phase.EXECUTING:
             return activity
         if isinstance(self.outcome, Lost):
             return self._lost(activity, self.outcome, now)

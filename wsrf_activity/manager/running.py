@@ -52,6 +52,7 @@ class Runner:
         self._folders = folders
         self._parallel = parallel
         self._attempts: dict[str, _Attempt] = {}
+        self._doubtful: dict[str, Activity] = {}  #: claims that the database may have committed and failed to say so
         self._served: dict[str, int] = {}  #: by owner, the number of the turn that was last theirs
         self._turn = 0
         self._stopping = False
@@ -144,10 +145,12 @@ class Runner:
         running = Counter(attempt.activity.owner for attempt in self._attempts.values())
         served = self._served
 
-        def transaction(records: Records) -> list[Activity]:
+        claimed: list[Activity] = []
+
+        def transaction(records: Records) -> None:
+            claimed[:] = [each for each in self._doubtful.values() if _stands(records.get(each.id), each)]
             waiting = {owner: list(records.next_queued(owner, free, now)) for owner in records.owners_queued()}
             turns = Counter(running)
-            claimed: list[Activity] = []
             while len(claimed) < free and any(waiting.values()):
                 owners = (owner for owner, line in waiting.items() if line)
                 owner = min(owners, key=lambda name: (turns[name], served.get(name, 0), name))
@@ -158,9 +161,13 @@ class Runner:
                     turns[owner] += 1
             if claimed and any(waiting.values()):
                 records.tell_of_queue()
-            return claimed
 
-        claimed = await self._ledger.database.change(transaction)
+        try:
+            await self._ledger.database.change(transaction)
+        except Unavailable:
+            self._doubtful |= {activity.id: activity for activity in claimed}
+            raise
+        self._doubtful.clear()
         for activity in claimed:
             self._turn += 1
             self._served[activity.owner] = self._turn
@@ -256,15 +263,17 @@ class Runner:
         )
 
     async def _change(self, attempt: _Attempt, step: Step) -> None:
-        """Write what has become of the work, however long the database takes to come back."""
+        """Write what has become of the work."""
+        attempt.activity = await self._write(attempt.activity, step)
+
+    async def _write(self, activity: Activity, step: Step) -> Activity:
+        """Change an activity as its holder, however long the database takes to come back."""
         while True:
             try:
-                attempt.activity = await self._ledger.change(attempt.activity.id, step, fence=attempt.activity.fence)
+                return await self._ledger.change(activity.id, step, fence=activity.fence)
             except Unavailable:
-                log.warning("activity %s cannot be written; trying again", attempt.activity.id, exc_info=True)
+                log.warning("activity %s cannot be written; trying again", activity.id, exc_info=True)
                 await asyncio.sleep(_RETRY)
-            else:
-                return
 
     def _job(self, activity: Activity) -> Job:
         work = activity.work
@@ -278,6 +287,7 @@ class Runner:
             limit=activity.work_limit,
             results=work.results,
             media_type=work.media_type,
+            heard=activity.heard,
         )
 
     def _listener(self, attempt: _Attempt) -> Listener:
@@ -291,14 +301,19 @@ class Runner:
         return listen
 
     async def _heard(self, attempt: _Attempt, activity: Activity, said: Progress | Warned) -> None:
+        """Write what the work said. Of warnings every one counts; progress is soon followed by newer progress."""
+
         def step(old: Activity, now: datetime) -> Activity:
-            return (
-                changes.warn(old, now, said.message) if isinstance(said, Warned) else changes.report_progress(old, said)
-            )
+            if isinstance(said, Warned):
+                return changes.warn(old, now, said.message, said.heard)
+            return changes.report_progress(old, said)
 
         try:
             async with attempt.speaking:
-                await self._ledger.change(activity.id, step, fence=activity.fence)
+                if isinstance(said, Warned):
+                    await self._write(activity, step)
+                else:
+                    await self._ledger.change(activity.id, step, fence=activity.fence)
         except (Refused, NoSuchActivity):
             log.debug("activity %s has ended; a late word of its work is not wanted", activity.id)
         except Problem:
@@ -314,6 +329,11 @@ class Runner:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a task of the runner failed", exc_info=task.exception())
+
+
+def _stands(found: Activity | None, claimed: Activity) -> bool:
+    """Whether a claim was committed and is still ours."""
+    return found is not None and found.phase is Phase.EXECUTING and found.fence == claimed.fence
 
 
 def _read(outcome: Outcome, folder: Path, attempt: int) -> Settled:

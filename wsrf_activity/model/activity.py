@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from wsrf_activity.model.phases import ErrorStatus, Phase, Status
 
@@ -100,6 +100,18 @@ class Work:
     keep: timedelta = timedelta(days=14)  #: how long the record stays after the end, unless the client said
 
 
+class Heard(NamedTuple):
+    """How far what an attempt says of itself is written down. It is kept with the warnings themselves: none is lost
+    or told twice, whenever a server is killed.
+    """
+
+    offset: int = 0  #: bytes of its messages, to the end of the last warning
+    warnings: int = 0  #: of this attempt
+
+
+NOTHING_HEARD = Heard()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
     """One activity as it is at one version. Times are aware UTC."""
@@ -120,6 +132,7 @@ class Activity:
     lifetime_set: bool = False  #: whether a client chose ``terminates``
     work_limit: timedelta | None = None  #: of the work, not of the record
     progress: Progress | None = None
+    heard: Heard = NOTHING_HEARD
     attempt: int = 1
     recovered: int = 0  #: how many of its attempts were lost, and run again
     fence: int = 0  #: who holds a lower number has lost the work to another

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from wsrf_activity.model.activity import Activity, ActivityError, Progress, Result, Severity
+from wsrf_activity.model.activity import NOTHING_HEARD, Activity, ActivityError, Heard, Progress, Result, Severity
 from wsrf_activity.model.errors import InvalidState
 from wsrf_activity.model.lifetime import add
 from wsrf_activity.model.phases import TRANSITIONS, Phase
@@ -39,6 +39,7 @@ def give_job(activity: Activity, job_id: str) -> Activity:
 def run_again(activity: Activity, now: datetime, error: ActivityError) -> Activity:
     """Queue the work for another attempt; ``error``, now handled, tells why."""
     again = replace(_enter(activity, Phase.QUEUED), attempt=activity.attempt + 1, engine_job=None, progress=None)
+    again = replace(again, heard=NOTHING_HEARD)
     return with_errors(again, (replace(error, handled=True, time=now),))
 
 
@@ -95,12 +96,15 @@ def report_progress(activity: Activity, progress: Progress) -> Activity:
     return activity if merged == activity.progress else replace(activity, progress=merged, version=activity.version + 1)
 
 
-def warn(activity: Activity, now: datetime, message: str) -> Activity:
-    """Take an error that the work met and handled."""
+def warn(activity: Activity, now: datetime, message: str, heard: Heard | None = None) -> Activity:
+    """Take an error that the work met and handled; one that is known as ``heard`` shows is not taken twice."""
     if activity.phase.ended:
         raise InvalidState("work that has ended says nothing more", activity.phase)
+    if heard is not None and heard.warnings <= activity.heard.warnings:
+        return activity
     error = ActivityError(time=now, severity=Severity.WARNING, description=message, handled=True, origin="work")
-    return with_errors(replace(activity, version=activity.version + 1), (error,))
+    warned = replace(activity, version=activity.version + 1, heard=heard or activity.heard)
+    return with_errors(warned, (error,))
 
 
 def with_errors(activity: Activity, errors: Iterable[ActivityError]) -> Activity:

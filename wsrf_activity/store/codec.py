@@ -11,6 +11,7 @@ from wsrf_activity.model.activity import (
     RECOVERIES,
     Activity,
     ActivityError,
+    Heard,
     Progress,
     RestartPolicy,
     Result,
@@ -49,6 +50,7 @@ def activity_row(activity: Activity) -> dict[str, Any]:
         "lifetime_set": activity.lifetime_set,
         "work_limit": _span(activity.work_limit),
         "progress": [activity.progress.percent, activity.progress.message] if activity.progress else None,
+        "heard": list(activity.heard),
         "attempt": activity.attempt,
         "recovered": activity.recovered,
         "engine": activity.engine,
@@ -75,6 +77,7 @@ def read_activity(row: RowMapping) -> Activity:
         lifetime_set=document["lifetime_set"],
         work_limit=_read_span(document["work_limit"]),
         progress=Progress(*progress) if progress else None,
+        heard=Heard(*document.get("heard", ())),
         attempt=document["attempt"],
         recovered=document.get("recovered", 0),  # rows of earlier programs have none
         engine=document["engine"],

@@ -8,7 +8,7 @@ import pytest
 from wsrf_activity.engines import messages
 from wsrf_activity.engines.base import Warned
 from wsrf_activity.engines.messages import Messages, parse
-from wsrf_activity.model.activity import Progress
+from wsrf_activity.model.activity import Heard, Progress
 
 Said = list[Progress | Warned]
 
@@ -55,6 +55,12 @@ def _append(folder: Path, text: str) -> None:
         file.write(text)
 
 
+def _heard(said: Progress | Warned) -> Heard:
+    assert isinstance(said, Warned)
+    assert said.heard is not None
+    return said.heard
+
+
 def test_nothing_is_said_before_there_is_a_file(reader: Messages, said: Said) -> None:
     assert not reader.read(last=True)
     assert said == []
@@ -83,8 +89,9 @@ def test_a_warning_is_told_once_whoever_reads(reader: Messages, said: Said, tmp_
     _append(tmp_path, "warn a\nprogress 1\n")
     reader.read()
     _append(tmp_path, "warn b\n")
-    Messages(tmp_path, said.append).read()
-    assert said == [Warned("a"), Progress(1.0), Warned("b")]
+    [first, _] = said
+    Messages(tmp_path, said.append, _heard(first)).read()
+    assert said == [Warned("a"), Progress(1.0), Warned("b"), Progress(1.0)]
 
 
 def test_a_file_that_is_written_anew_is_read_anew(reader: Messages, said: Said, tmp_path: Path) -> None:
@@ -115,7 +122,7 @@ def test_so_many_warnings_are_told_and_no_more(reader: Messages, said: Said, tmp
     reader.read()
     again: Said = []
     _append(tmp_path, "warn y\nprogress 1\n")
-    Messages(tmp_path, again.append).read()
+    Messages(tmp_path, again.append, _heard(said[-1])).read()
     assert len(said) == messages.WARNINGS
     assert again == [Progress(1.0)]
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from wsrf_activity.model.activity import (
     Activity,
     ActivityError,
+    Heard,
     Progress,
     RestartPolicy,
     Result,
@@ -80,6 +81,7 @@ def activities(**fixed: Any) -> st.SearchStrategy[Activity]:
         "progress": st.none() | progresses,
         "attempt": st.integers(1, 99),
         "recovered": st.integers(0, 99),
+        "heard": st.builds(Heard, counts, counts),
         "fence": st.integers(0, 2**40),
         "engine": names,
         "engine_job": st.none() | texts,
