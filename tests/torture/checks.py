@@ -10,10 +10,17 @@ from tests.torture.journal import Case, Journal
 from tests.torture.targets import JOB, SUPERVISOR
 from tests.torture.work import Trace, digest, trace
 from wsrf_activity.model import ns
+from wsrf_activity.model.activity import RECOVERIES
 from wsrf_activity.model.phases import Phase
 
 DISK = "disk"  #: a harm: the disk was full while the work ran
-_AGAIN = ("WorkLost", "ExitCode", "Signal", "WorkLimit")  #: codes of errors that are followed by another attempt
+_AGAIN = (
+    "WorkLost",
+    "ExitCode",
+    "Signal",
+    "WorkLimit",
+    "LostTooOften",
+)  #: codes of errors that are followed by another attempt
 _ANY = frozenset({"Completed", "Failed", "Aborted"})
 
 
@@ -72,6 +79,8 @@ class Checker:
             allowed.add("Aborted")
         if SUPERVISOR in harms and not kind.reruns:
             allowed.add("Aborted")
+        if harms.count(SUPERVISOR) > RECOVERIES:
+            allowed.add("Failed")
         if JOB in harms:
             allowed |= {"Completed", "Failed"}
         if DISK in harms:

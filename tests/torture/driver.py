@@ -99,6 +99,7 @@ class _Run:
         self._victim.await_answers()
         with self._server.client() as wire:
             patient = Patient(wire)
+            patient.listed()  # compiles the schemas, which several threads must not do at a time
             checker = Checker(patient, self._journal, self._journal.folder)
             numbers = range(1, self._options.clients + 1)
             clients = [Client(n, self._options.seed, patient, self._journal, checker) for n in numbers]

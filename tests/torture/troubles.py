@@ -13,7 +13,7 @@ from tests.torture.victim import Victim
 from wsrf_activity.engines import processes
 
 #: How often each is chosen. Killing the server costs most: each time Python starts anew.
-_WEIGHTS = {"server": 26, "recovery": 12, "together": 8, "zygote": 8, "supervisor": 14, "job": 12, "stop": 5}
+_WEIGHTS = {"server": 24, "recovery": 12, "together": 8, "zygote": 8, "supervisor": 14, "job": 12, "stop": 5}
 _WEIGHTS_OF_POSTGRESQL = {"postgresql": 8, "backend": 10}
 _STOPPED = "stop"  #: a trouble, but no kill
 
