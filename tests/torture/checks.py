@@ -7,13 +7,12 @@ from lxml import etree
 
 from tests.torture.asking import Gone, Patient, text
 from tests.torture.journal import Case, Journal
-from tests.torture.targets import JOB, SUPERVISOR
+from tests.torture.targets import DISK, JOB, SUPERVISOR
 from tests.torture.work import Trace, digest, trace
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import RECOVERIES
 from wsrf_activity.model.phases import Phase
 
-DISK = "disk"  #: a harm: the disk was full while the work ran
 _AGAIN = (
     "WorkLost",
     "ExitCode",

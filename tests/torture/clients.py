@@ -41,14 +41,16 @@ def plan(rng: random.Random, key: str, *, expiring: bool) -> Plan:
 class Client(threading.Thread):
     """One of a few that go on until they are told to stop; then each finishes what it has begun."""
 
-    def __init__(self, number: int, seed: int, patient: Patient, journal: Journal, checker: Checker) -> None:
+    def __init__(
+        self, number: int, seed: int, patient: Patient, journal: Journal, checker: Checker, expiring: bool
+    ) -> None:
         super().__init__(name=f"client {number}", daemon=True)
         self._number = number
         self._rng = random.Random(f"{seed} client {number}")
         self._patient = patient
         self._journal = journal
         self._checker = checker
-        self.expiring = True
+        self._expiring = expiring
         self.stopping = threading.Event()
 
     def run(self) -> None:
@@ -56,7 +58,7 @@ class Client(threading.Thread):
         count = 0
         while not self.stopping.is_set() and len(self._journal.violations) < 20:
             count += 1
-            case = self._journal.open_case(plan(self._rng, f"c{self._number}-{count}", expiring=self.expiring))
+            case = self._journal.open_case(plan(self._rng, f"c{self._number}-{count}", expiring=self._expiring))
             try:
                 self._live(case)
             except Exception as error:  # whatever it is, it was not to happen

@@ -18,6 +18,7 @@ from tests.torture.checks import Checker
 from tests.torture.clients import Client
 from tests.torture.journal import Case, Journal
 from tests.torture.options import Options
+from tests.torture.places import Clock, Disk, prepared
 from tests.torture.targets import Scene
 from tests.torture.troubles import Troubles
 from tests.torture.victim import Victim
@@ -58,14 +59,18 @@ class Figures:
 
 
 def torture(options: Options, say: Callable[[str], None] = lambda line: None) -> Figures:
-    """Do one run. What it left lies in ``folder`` where something was wrong, or where it was to be kept."""
+    """Do one run. What it left lies in ``folder`` where something was wrong, or where it was to be kept.
+
+    Raises Unprepared where this machine lacks what such a run needs.
+    """
     folder = options.keep or Path(tempfile.mkdtemp(prefix="torture-"))
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         cluster = None
         if options.database == "postgresql":
             cluster = stack.enter_context(databases.cluster(durable=True))
-        figures = _Run(options, folder, cluster, stack, say).run()
+        place = stack.enter_context(prepared(options, folder))
+        figures = _Run(options, folder, cluster, place, stack, say).run()
     if options.keep is None and not figures.violations:
         shutil.rmtree(folder)
     return figures
@@ -77,21 +82,24 @@ class _Run:
         options: Options,
         folder: Path,
         cluster: databases.Cluster | None,
+        place: Clock | Disk | None,
         stack: ExitStack,
         say: Callable[[str], None],
     ) -> None:
         self._options = options
         self._say = say
         self._journal = Journal(folder)
+        self._place = place
         url = stack.enter_context(cluster.database()) if cluster else None
         self._scene = Scene(folder / "data")
         config = configuration(folder, options.parallel)
-        self._server = Server(folder / "data", url, config, environment=self._scene.environment)
+        environment = self._scene.environment | dict(place.environment if isinstance(place, Clock) else {})
+        self._server = Server(folder / "data", url, config, environment=environment)
         self._victim = Victim(self._server, self._journal, cluster)
         stack.callback(self._end_all)
         rng = random.Random(f"{options.seed} troubles")
         self._rng = rng
-        self._troubles = Troubles(self._victim, self._scene, self._journal, rng)
+        self._troubles = Troubles(self._victim, self._scene, self._journal, rng, place)
 
     def run(self) -> Figures:
         began = time.monotonic()
@@ -102,7 +110,8 @@ class _Run:
             patient.listed()  # compiles the schemas, which several threads must not do at a time
             checker = Checker(patient, self._journal, self._journal.folder)
             numbers = range(1, self._options.clients + 1)
-            clients = [Client(n, self._options.seed, patient, self._journal, checker) for n in numbers]
+            expiring = not isinstance(self._place, Clock)
+            clients = [Client(n, self._options.seed, patient, self._journal, checker, expiring) for n in numbers]
             with self._violations(), _living(clients):
                 self._torture()
             with self._violations():
@@ -136,6 +145,8 @@ class _Run:
 
     def _settle(self, patient: Patient, checker: Checker) -> None:
         """Check everything once more: a server just started must show what the last one has shown."""
+        if isinstance(self._place, Clock):
+            self._place.set("+0")
         self._victim.check_alive()
         self._victim.kill()
         self._victim.recover(self._rng, 0)
@@ -221,7 +232,7 @@ def _outcome(case: Case) -> str:
 
 @contextmanager
 def _living(clients: list[Client]) -> Iterator[None]:
-    """Run the clients meanwhile; at the end each finishes what it has begun."""
+    """Run the clients meanwhile; at the end each finishes what it has begun, unless that end is an error."""
     for client in clients:
         client.start()
     try:
@@ -229,5 +240,5 @@ def _living(clients: list[Client]) -> Iterator[None]:
     finally:
         for client in clients:
             client.stopping.set()
-        for client in clients:
-            client.join()
+    for client in clients:
+        client.join()

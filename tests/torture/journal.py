@@ -33,6 +33,7 @@ class Case:
     """What is known of one activity."""
 
     plan: Plan
+    planned: float = field(default_factory=time.time)
     activity_id: str | None = None
     terminates: float | None = None  #: seconds of the epoch
     abort_asked: bool = False
@@ -54,6 +55,7 @@ class Journal:
     cases: list[Case] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     harmed: dict[str, list[str]] = field(default_factory=dict)  #: by activity, what was done to its work itself
+    disasters: list[tuple[str, float]] = field(default_factory=list)  #: harm to all that there is, and when it ended
     harming: threading.Lock = field(default_factory=threading.Lock)  #: held from a kill until its harm is written
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -83,7 +85,8 @@ class Journal:
     def harms(self, case: Case) -> list[str]:
         """Return what was done to the work of an activity itself by now."""
         with self.harming:
-            return list(self.harmed.get(case.activity_id or "", ()))
+            to_all = [what for what, ended in self.disasters if ended > case.planned]
+            return [*self.harmed.get(case.activity_id or "", ()), *to_all]
 
     def note(self, what: str, case: Case | None, text: str = "") -> None:
         """Write a line for whoever has to find out what happened."""

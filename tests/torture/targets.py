@@ -18,6 +18,7 @@ from wsrf_activity.engines import attempt, processes
 
 MARK = "LC_TORTURE"
 ZYGOTE, SUPERVISOR, JOB = "zygote", "supervisor", "job"
+DISK = "disk"  #: no process, but harm to all work: the disk was full while it ran
 
 
 @dataclass(frozen=True)

@@ -8,34 +8,40 @@ from collections import Counter
 from collections.abc import Callable
 
 from tests.torture.journal import Journal
-from tests.torture.targets import JOB, SUPERVISOR, ZYGOTE, Scene, choose
+from tests.torture.places import Clock, Disk
+from tests.torture.targets import DISK, JOB, SUPERVISOR, ZYGOTE, Scene, choose
 from tests.torture.victim import Victim
 from wsrf_activity.engines import processes
 
 #: How often each is chosen. Killing the server costs most: each time Python starts anew.
 _WEIGHTS = {"server": 24, "recovery": 12, "together": 8, "zygote": 8, "supervisor": 14, "job": 12, "stop": 5}
 _WEIGHTS_OF_POSTGRESQL = {"postgresql": 8, "backend": 10}
-_STOPPED = "stop"  #: a trouble, but no kill
+_NO_KILLS = ("stop", "clock", "disk")
 
 
 class Troubles:
     """All that can happen to one server."""
 
-    def __init__(self, victim: Victim, scene: Scene, journal: Journal, rng: random.Random) -> None:
+    def __init__(
+        self, victim: Victim, scene: Scene, journal: Journal, rng: random.Random, place: Clock | Disk | None
+    ) -> None:
         self._victim = victim
         self._scene = scene
         self._journal = journal
         self._rng = rng
+        self._place = place
         self.counts: Counter[str] = Counter()
 
     @property
     def kills(self) -> int:
         """How many processes' kills were meant so far."""
-        return sum(count for name, count in self.counts.items() if name != _STOPPED)
+        return sum(count for name, count in self.counts.items() if name not in _NO_KILLS)
 
     def next(self) -> None:
         """Do one thing."""
         weights = dict(_WEIGHTS) | (_WEIGHTS_OF_POSTGRESQL if self._victim.cluster else {})
+        weights |= {"clock": 30} if isinstance(self._place, Clock) else {}
+        weights |= {"disk": 20} if isinstance(self._place, Disk) else {}
         name = self._rng.choices(list(weights), list(weights.values()))[0]
         self._victim.check_alive()
         self._journal.note("trouble", None, name)
@@ -49,6 +55,8 @@ class Troubles:
             "stop": self._stop,
             "postgresql": self._postgresql,
             "backend": self._backend,
+            "clock": self._clock,
+            "disk": self._disk,
         }
         self.counts[name] += doing[name]()
 
@@ -82,6 +90,19 @@ class Troubles:
 
     def _stop(self) -> int:
         self._victim.stop_and_go(self._rng.uniform(0.3, 2.0))
+        return 1
+
+    def _clock(self) -> int:
+        assert isinstance(self._place, Clock)
+        self._place.step(self._rng)
+        return 1
+
+    def _disk(self) -> int:
+        """Fill the disk. Whatever is under way may fail of it, but not be forgotten."""
+        assert isinstance(self._place, Disk)
+        with self._journal.harming:
+            self._place.fill(self._rng)
+            self._journal.disasters.append((DISK, time.time()))
         return 1
 
     def _postgresql(self) -> int:
