@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests import databases
+from tests.acceptance.watching import eventually
 from tests.server import Server
 from tests.torture import remains
 from tests.torture.asking import Patient
@@ -140,6 +141,8 @@ class _Run:
     def _glance(self) -> None:
         """See that nothing is said to run that nobody runs."""
         self._victim.check_alive()
+        if self._victim.cluster is not None:
+            eventually(self._victim.cluster.answers)  # it may be recovering still
         for activity_id in remains.run_by_nobody(self._server, self._scene):
             self._journal.violation(f"{activity_id} is Executing, and nobody runs it")
 
