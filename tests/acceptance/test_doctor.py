@@ -1,7 +1,6 @@
 """`wsrf-activity doctor`: each damage is made by hand in a real data folder, found, mended, and gone afterwards."""
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -111,7 +110,7 @@ def admit(wire: Wire, gates: Callable[[], Gate]) -> Patients:
 def damage_files(server: Server, of: Patients) -> set[tuple[Kind, str]]:
     """Damage what lies in the data folder; return what is to be found."""
     of.lives["vanished"].kill()
-    shutil.rmtree(folder(server, of["vanished"]) / "1")
+    (folder(server, of["vanished"]) / "1" / "supervisor").unlink()
     for name in ("inline", "gone"):
         (folder(server, of[name]) / "1" / "stdout").unlink()
     (folder(server, of["cut"]) / "1" / "stdout").write_bytes(b"cut")
@@ -123,13 +122,14 @@ def damage_files(server: Server, of: Patients) -> set[tuple[Kind, str]]:
     (server.data / "staging" / of["waits"]).touch()
     (server.data / "staging" / "never").touch()
     (server.data / "activities" / "ne" / "never").mkdir(parents=True)
-    return {
+    # On PostgreSQL the file may be in the data folder of another server.
+    away = {(Kind.UPLOAD_MISSING, of["lost"])} if server.database is None else set()
+    return away | {
         (Kind.TRACE_LOST, of["vanished"]),
         (Kind.RESULT_MISSING, of["inline"]),
         (Kind.RESULT_MISSING, of["gone"]),
         (Kind.RESULT_CHANGED, of["cut"]),
         (Kind.INPUT_MISSING, of["waits"]),
-        (Kind.UPLOAD_MISSING, of["lost"]),
         (Kind.UPLOAD_CHANGED, of["spoilt"]),
         (Kind.PART_LEFT, "uploads/half.part"),
         (Kind.STAGING_LEFT, of["waits"]),

@@ -86,16 +86,19 @@ def _look(inspection: Inspection, data: Path, url: str, deep: bool) -> Examined:
         Finding(Kind.DATABASE_DAMAGED, "database", f"the file of the database is damaged: {line}")
         for line in inspection.damage(deep=deep)
     ]
+    # Servers of one PostgreSQL may each have a data folder of their own: what is not here need not be lost.
+    alone = inspection.is_sqlite
     activities = elsewhere = 0
     for stored in inspection.stored():
         activities += 1
         findings += examine_row(stored)
-        if stored.activity is not None and not inspection.is_sqlite and _is_elsewhere(stored.activity, folders):
+        if stored.activity is not None and not alone and _is_elsewhere(stored.activity, folders):
             elsewhere += 1
         elif stored.activity is not None:
             findings += examine_files(stored.activity, folders, served=served, deep=deep)
     findings += _orphans(inspection)
-    findings += examine_uploads(inspection.uploads(), folders, served=served, deep=deep)
+    uploads = [upload for upload in inspection.uploads() if alone or folders.upload(upload.id).exists()]
+    findings += examine_uploads(uploads, folders, served=served, deep=deep)
     findings += examine_leftovers(inspection, folders, served=served)
     return Examined(tuple(findings), activities, elsewhere, served)
 
@@ -112,13 +115,10 @@ def _unfit(inspection: Inspection) -> Finding | None:
 
 
 def _is_elsewhere(activity: Activity, folders: Folders) -> bool:
-    """Whether the files of an activity that must have some are not here. Servers of one database may each have a data
-    folder of their own.
-    """
-    return (
-        bool(activity.results or activity.has_input or activity.engine_job)
-        and not folders.activity(activity.id).exists()
-    )
+    """Whether the files of an activity that must have some are not here, those of its last attempt above all."""
+    if activity.results or activity.engine_job:
+        return not folders.attempt(activity.id, activity.attempt).exists()
+    return activity.has_input and not folders.activity(activity.id).exists()
 
 
 def _orphans(inspection: Inspection) -> Iterator[Finding]:

@@ -105,7 +105,9 @@ def examine_leftovers(inspection: Inspection, folders: Folders, *, served: bool)
     if not served:
         for name in sorted(staged):
             yield Finding(Kind.STAGING_LEFT, name, f"activity {name}: its acceptance was cut off")
-        for path in sorted(inspection.removals()):
+        # Of servers on one PostgreSQL each removes what lies in its own data folder.
+        here = (path for path in inspection.removals() if inspection.is_sqlite or (folders.root / path).exists())
+        for path in sorted(here):
             yield Finding(Kind.REMOVAL_LEFT, path, f"{path} was to be removed")
     every = folders.every()
     while batch := list(islice(every, _BATCH)):
