@@ -167,7 +167,7 @@ class _Run:
                 checker.look(case)
             elif case.activity_id is not None and not case.gone:
                 checker.vanished(case)
-        for wrong in remains.terminal_events(self._server):
+        for wrong in [*remains.terminal_events(self._server), *remains.found_by_doctor(self._server)]:
             self._journal.violation(wrong)
 
     def _clean_up(self, patient: Patient) -> None:
@@ -188,6 +188,8 @@ class _Run:
         if self._server.stop() != 0:
             self._journal.violation("the server did not stop in order")
         self._await_nothing("processes", self._scene.leftovers)
+        for wrong in remains.found_by_doctor(self._server):
+            self._journal.violation(wrong)
 
     def _await_nothing(self, what: str, left: Callable[[], Sequence[object]]) -> None:
         until = time.monotonic() + remains.SOON

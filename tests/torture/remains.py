@@ -1,5 +1,7 @@
 """What a server keeps, seen behind its back: rows, files, processes, and who runs what is said to run."""
 
+import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -51,6 +53,14 @@ def expire_uploads(server: Server) -> None:
     past = datetime.now(UTC) - timedelta(minutes=1)
     with database(server).begin() as connection:
         connection.execute(update(tables.upload).values(expires=past))
+
+
+def found_by_doctor(server: Server) -> list[str]:
+    """Return what `wsrf-activity doctor` finds wrong, with every file read."""
+    command = [sys.executable, "-m", "wsrf_activity", "doctor", "--deep", "--data", str(server.data)]
+    command += ["--database", server.database] if server.database else []
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [] if done.returncode == 0 else [f"the doctor disagrees: {done.stdout}{done.stderr}"]
 
 
 def rows(server: Server) -> list[str]:
