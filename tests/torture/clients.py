@@ -13,7 +13,7 @@ from tests.torture.journal import Act, Case, Journal, Plan
 from tests.torture.work import KINDS
 from wsrf_activity.model import ns
 
-END = 40.0  #: seconds in which all work ends that is not endless, when nobody kills anything any more
+END = 120.0  #: seconds in which all work ends that is not endless, when nobody kills anything any more
 _ACTS: tuple[Act, ...] = ("nothing",) * 6 + ("abort", "destroy")
 
 

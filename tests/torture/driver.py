@@ -131,7 +131,8 @@ class _Run:
     def _torture(self) -> None:
         done = 0
         while self._troubles.kills < self._options.kills and len(self._journal.violations) < _ENOUGH:
-            time.sleep(self._rng.choice((self._rng.uniform(0, 0.1), self._rng.uniform(0, 1.0))))
+            pause = self._rng.choice((self._rng.uniform(0, 0.1), self._rng.uniform(0, 1.0)))
+            time.sleep(pause * self._victim.pace)
             self._troubles.next()
             done += 1
             if done % _GLANCE == 0:

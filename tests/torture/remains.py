@@ -13,7 +13,7 @@ from tests.server import Server
 from tests.torture.targets import Scene
 from wsrf_activity.store import tables
 
-SOON = 30.0  #: seconds in which what nobody runs must be run by somebody, and what is over must be gone
+SOON = 120.0  #: seconds in which what nobody runs must be run by somebody, and what is over must be gone
 _LAST = ("StatusChanged/Completed", "StatusChanged/Failed", "StatusChanged/Aborted")
 
 

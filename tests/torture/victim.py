@@ -31,6 +31,11 @@ class Victim:
         assert self.server.process is not None
         return self.server.process.pid
 
+    @property
+    def pace(self) -> float:
+        """How much slower than a usual machine this one is just now: clients are to have their turn between kills."""
+        return max(1.0, self.recoveries[-1] / 2)
+
     def launch(self) -> None:
         """Start it and return at once."""
         self.launched = time.monotonic()
