@@ -43,7 +43,7 @@ class Settled:
             return changes.run_again(activity, now, error)
         if activity.work.restart is not RestartPolicy.ABORT:
             return changes.recover(activity, now, error)
-        return changes.abort(activity, now, f"{lost.description}; this service does not run work again")
+        return changes.abort(activity, now, f"{lost.description} This service does not run work again.")
 
     def _reported(self, activity: Activity, report: Report, now: datetime) -> Activity:
         if report.reason == "aborted" or self.abort_reason is not None:
