@@ -16,7 +16,7 @@ from tests.integration.house import ADA, BOB, PATIENCE, House, report, until
 from tests.unit.model.strategies import NOON
 from wsrf_activity.engines.base import Lost, Warned
 from wsrf_activity.engines.memory import MemoryRun
-from wsrf_activity.manager import Condition, Limits, StartRequest, UploadInput, running
+from wsrf_activity.manager import Condition, Limits, StartRequest, UploadInput, attempts, running
 from wsrf_activity.manager import folders as manager_folders
 from wsrf_activity.manager.ledger import FenceLost
 from wsrf_activity.model import changes
@@ -370,7 +370,7 @@ class TestOwnErrors:
         runner = small.manager._runner
         activity_id = await small.running()
         old = runner._attempts[activity_id]
-        successor = runner._attempts[activity_id] = running._Attempt(old.activity)
+        successor = runner._attempts[activity_id] = attempts.Attempt(old.activity)
         small.engine.finish(activity_id)
         await old.settled.wait()
         assert runner._attempts.pop(activity_id) is successor

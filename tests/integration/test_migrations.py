@@ -2,14 +2,25 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, create_engine, inspect
+from sqlalchemy import Engine, create_engine, insert, inspect
 
+from tests.integration.house import ADA, House, until
+from tests.unit.model.strategies import NOON, activity
+from wsrf_activity.engines.base import Job
+from wsrf_activity.model import changes
+from wsrf_activity.model.activity import new_id
 from wsrf_activity.model.errors import Unavailable
-from wsrf_activity.store import open_database
+from wsrf_activity.model.phases import Phase
+from wsrf_activity.store import codec, open_database
+from wsrf_activity.store.migrate import configuration
+from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import metadata
 
 
@@ -42,6 +53,31 @@ async def test_a_later_version_is_left_alone(database_url: str) -> None:
     with engine.begin() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "9999"
     engine.dispose()
+
+
+async def test_work_under_way_outlives_an_upgrade(database_url: str, tmp_path: Path) -> None:
+    """What was accepted by the first version, and what it had begun, is found by this one."""
+    begun, queued = (replace(activity(), id=new_id(), owner=ADA.name) for _ in range(2))
+    begun = changes.begin(begun, NOON)
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        command.upgrade(configuration(connection), "0001")
+        for each in (begun, queued):
+            row = codec.activity_row(each)
+            del row["holder"]
+            connection.execute(insert(activities), row)
+    engine.dispose()
+    house = House(database_url, tmp_path / "data")
+    earlier = Job(activity_id=begun.id, attempt=1, folder=tmp_path, argv=())
+    await house.engine.start(earlier, lambda said: None)
+    await house.open()
+    await house.begun(queued.id)
+    await until(lambda: house.held(begun.id))
+    for each in (begun, queued):
+        house.engine.finish(each.id)
+        assert (await house.wait(each.id)).phase is Phase.COMPLETED
+    assert (await house.get(begun.id)).fence == begun.fence + 1
+    await house.close()
 
 
 def test_servers_that_start_at_once_take_turns(database_url: str) -> None:

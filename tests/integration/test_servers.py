@@ -1,24 +1,29 @@
-"""Several servers on one PostgreSQL: each sees at once what another has done."""
+"""Several servers on one PostgreSQL: each sees at once what another has done, and all work has one holder."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests import databases
-from tests.integration.house import ADA, House, until
+from tests.integration.house import ADA, PATIENCE, House, until
 from tests.unit.model.strategies import NOON
-from wsrf_activity.manager import Condition
+from wsrf_activity.manager import Condition, Limits
+from wsrf_activity.manager.ledger import FenceLost
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.errors import NoSuchActivity
+from wsrf_activity.model.changes import modified
+from wsrf_activity.model.errors import NoSuchActivity, Unavailable
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.store.notices import Notice, payloads, read_payload
 
+ACCEPTS_ONLY = Limits(parallel=0, wait=PATIENCE)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
@@ -31,9 +36,8 @@ def url(postgresql: databases.Cluster) -> AsyncIterator[str]:  # type: ignore[mi
 @pytest.fixture
 async def pair(url: str, tmp_path: Path) -> AsyncIterator[tuple[House, House]]:
     """Two servers: the first one accepts only, the second one works."""
-    first, second = (House(url, tmp_path / "data") for _ in range(2))
+    first, second = House(url, tmp_path / "data", limits=ACCEPTS_ONLY), House(url, tmp_path / "data")
     await first.open()
-    first.manager._runner._parallel = 0
     await second.open()
     yield first, second
     await first.close()
@@ -134,6 +138,115 @@ async def test_two_servers_share_a_queue(pair: tuple[House, House]) -> None:
     for activity_id in made:
         await works.wait(activity_id)
     assert sorted(asked()) == sorted(made)
+
+
+class TestLeases:
+    """Each piece of work is held by one server, and by another one when that is dead."""
+
+    async def test_work_elsewhere_is_ended_by_who_holds_it(self, pair: tuple[House, House]) -> None:
+        accepts, works = pair
+        aborted, destroyed = await works.running(), await works.running()
+        wait = waiting(accepts, destroyed, Condition())
+        await stands(accepts, destroyed)
+        ended = await accepts.manager.abort(ADA, aborted, "enough")
+        assert (ended.phase, [error.description for error in ended.errors]) == (Phase.ABORTED, ["enough"])
+        await accepts.manager.destroy(ADA, destroyed)
+        with pytest.raises(NoSuchActivity):
+            await wait
+        assert [works.engine.runs[each, 1].aborted for each in (aborted, destroyed)] == [True, True]
+        limited = await works.running()
+        await accepts.manager.modify(ADA, limited, lambda old: modified(old, replace(old, work_limit=HOUR)))
+        await until(lambda: works.engine.runs[limited, 1].limit == HOUR)
+
+    async def test_the_reaper_leaves_to_others_what_they_execute(self, pair: tuple[House, House]) -> None:
+        accepts, works = pair
+        activity_id = await works.running(lifetime=HOUR)
+        accepts.now = works.now = NOON + 2 * HOUR
+        assert await accepts.manager.remover.reap(accepts.now) == 0
+        assert not works.engine.runs[activity_id, 1].aborted
+        assert await works.manager.remover.reap(works.now) == 1
+
+    async def test_a_living_server_keeps_its_work(self, pair: tuple[House, House]) -> None:
+        accepts, works = pair
+        activity_id = await works.running()
+        await accepts.manager._membership._take_over()
+        await accepts.restart()
+        assert (accepts.held(activity_id), works.held(activity_id)) == (False, True)
+        works.engine.finish(activity_id)
+        assert (await accepts.wait(activity_id)).phase is Phase.COMPLETED
+
+    async def test_a_paused_server_loses_its_work_and_lets_go_of_it(self, pair: tuple[House, House]) -> None:
+        successor, paused = pair
+        successor.engine = paused.engine
+        await successor.restart()
+        activity_id = await paused.running()
+        stale = paused.manager._runner._attempts[activity_id]
+        await pause(paused)
+        await successor.manager._membership._take_over()
+        await until(lambda: successor.held(activity_id))
+        queued = await successor.create()
+        late = partial(changes.warn, message="late")
+        with pytest.raises(FenceLost):
+            await paused.manager.ledger.change(activity_id, late, fence=stale.activity.fence)
+        with pytest.raises(Unavailable):
+            await paused.manager._runner._claim(1)
+        await paused.manager._membership._beat()
+        assert not paused.held(activity_id)
+        await paused.begun(queued)  # it works again
+        paused.engine.finish(activity_id)
+        assert (await successor.wait(activity_id)).phase is Phase.COMPLETED
+        assert (await successor.get(activity_id)).attempt == 1
+
+    async def test_who_comes_back_before_anybody_noticed_goes_on(self, pair: tuple[House, House]) -> None:
+        _, paused = pair
+        activity_id = await paused.running()
+        await pause(paused)
+        paused.engine.finish(activity_id)
+        await asyncio.sleep(0)
+        assert (await paused.get(activity_id)).phase is Phase.EXECUTING  # nothing is reported without a lease
+        await paused.manager._membership._beat()
+        assert (await paused.wait(activity_id)).phase is Phase.COMPLETED
+
+    async def test_one_of_two_takes_over(self, pair: tuple[House, House], url: str, tmp_path: Path) -> None:
+        first, paused = pair
+        third = House(url, tmp_path / "data", limits=ACCEPTS_ONLY)
+        third.engine = first.engine = paused.engine
+        await first.restart()
+        await third.open()
+        made = [await paused.running() for _ in range(2)]
+        await pause(paused)
+        await asyncio.gather(*(house.manager._membership._take_over() for house in (first, third)))
+        assert [first.manager._runner.holds(each) != third.manager._runner.holds(each) for each in made] == [True, True]
+        await third.close()
+
+    async def test_work_of_another_machine_waits_for_it(self, pair: tuple[House, House]) -> None:
+        successor, dead = pair
+        activity_id = await dead.running()
+        await pause(dead, host="'elsewhere'")
+        successor.engine.within_reach = lambda job: False  # type: ignore[method-assign]  # as on another machine
+        await successor.manager._membership._take_over()
+        assert not successor.manager._runner.holds(activity_id)
+        await pause(dead, until="until - 600 * 1000000")
+        await successor.manager._membership._take_over()
+        await until(lambda: successor.manager._runner.holds(activity_id))
+
+    async def test_another_folder_is_refused(self, pair: tuple[House, House], tmp_path: Path) -> None:
+        stranger = House(pair[0].url, tmp_path / "elsewhere")
+        with pytest.raises(Unavailable, match="same one"):
+            await stranger.open()
+        await stranger.close()
+
+
+async def pause(house: House, **values: str) -> None:
+    """Have it be as if a server had been stopped for longer than its lease."""
+    lease = house.manager._lease
+    assert house.manager._membership._task is not None
+    house.manager._membership._task.cancel()
+    said = {"until": "until - 10 * 1000000", **values}
+    assigned = ", ".join(f"{name} = {value}" for name, value in said.items())
+    statement = f"UPDATE server SET {assigned} WHERE id = '{lease.id}'"
+    await house.database.change(lambda records: records._connection.exec_driver_sql(statement))
+    lease._until = 0.0
 
 
 def test_notices_as_text() -> None:

@@ -40,7 +40,7 @@ def _finish(body: Callable[[], int]) -> None:
 
 
 @app.command()
-def serve(
+def serve(  # noqa: PLR0913, PLR0917 - each is an option, which Typer reads from the parameters
     data: Annotated[
         Path | None, typer.Option(help="Where everything is kept.", metavar="DIR", show_default=False)
     ] = None,
@@ -50,6 +50,10 @@ def serve(
         typer.Option(help="The port (8427); 0 takes the last run's again, or a free one.", min=0, max=65535),
     ] = None,
     database: Annotated[str | None, typer.Option(help="Another database than SQLite in DIR.", metavar="URL")] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(help="Where servers that share a database keep inputs and results (DIR).", metavar="DIR"),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="Settings and services in TOML.", metavar="FILE")] = None,
     base_url: Annotated[
         str | None,
@@ -61,7 +65,7 @@ def serve(
     ] = False,
 ) -> None:
     """Start the server; Ctrl-C stops it, and the work under way goes on."""
-    given = {"data": data, "host": host, "port": port, "database": database, "base_url": base_url}
+    given = {"data": data, "files": files, "host": host, "port": port, "database": database, "base_url": base_url}
     options: dict[str, object] = {key: value for key, value in given.items() if value is not None}
     for name, wanted in (("no_auth", no_auth), ("drain", drain)):
         if wanted:

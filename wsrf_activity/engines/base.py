@@ -91,6 +91,9 @@ class Run(Protocol):
     async def set_limit(self, limit: timedelta | None) -> None:
         """Change the limit of work, counted from the attempt's start."""
 
+    def release(self) -> None:
+        """Look at it no more: it is another server's by now. ``outcome`` is cancelled if it waits."""
+
 
 class Engine(Protocol):
     """A place where work runs. Work outlives the object: a later one finds it by its Job."""
@@ -102,6 +105,9 @@ class Engine(Protocol):
 
     async def close(self) -> None:
         """Let go of everything but the running work."""
+
+    def within_reach(self, job: Job) -> bool:
+        """Whether ``attach`` would find here what became of an attempt. Blocking; may be called in any thread."""
 
     async def start(self, job: Job, listener: Listener) -> Run:
         """Begin an attempt, or join it where this very attempt has begun already. Raises CannotStart."""

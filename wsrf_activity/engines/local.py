@@ -54,6 +54,12 @@ class LocalEngine:
         self._runs.clear()
         self.nursery.close()
 
+    def within_reach(self, job: Job) -> bool:
+        """Whether the attempt runs or ran on this machine, has left its report, or has not begun at all."""
+        folder = os.fspath(job.folder)
+        claim = attempt.read_claim(folder)
+        return claim is None or claim.boot == self._boot or attempt.has_report(folder)
+
     async def start(self, job: Job, listener: Listener) -> Run:
         """Begin an attempt, or join it where this very attempt has begun already. Raises CannotStart."""
         order = self._order(job)
@@ -107,6 +113,10 @@ class LocalEngine:
             return Lost(False, "The work had not begun.")
         rebooted = claim.boot != self._boot
         return Lost(True, f"The {'machine was restarted' if rebooted else 'work was killed'} before the work ended.")
+
+    def forget(self, run: "LocalRun") -> None:
+        """Stop looking at what a run says."""
+        self._runs.discard(run)
 
     def over(self, run: "LocalRun") -> None:
         """Stop looking at what a run says, and let its supervisor do something else."""
@@ -202,6 +212,9 @@ class LocalRun:
 
     def release(self) -> None:
         """Stop watching; ``outcome`` is cancelled if it waits."""
+        if self._gone.done():
+            return  # the supervisor may have other work by now
+        self._engine.forget(self)
         self._gone.cancel()
         self.keeper.close()
         if self._insistence is not None:
@@ -252,6 +265,9 @@ class Past:
         """Do nothing."""
 
     async def set_limit(self, limit: timedelta | None) -> None:
+        """Do nothing."""
+
+    def release(self) -> None:
         """Do nothing."""
 
 

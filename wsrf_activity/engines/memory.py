@@ -39,6 +39,14 @@ class MemoryRun:
         """Remember it; nothing here ends by itself."""
         self.limit = limit
 
+    def release(self) -> None:
+        """Say nothing more."""
+        self.listener = _deaf
+
+
+def _deaf(said: Progress | Warned) -> None:
+    pass
+
 
 class MemoryEngine:
     """Keeps every attempt that it was asked for, across ``close`` and ``open`` as if those were a restart."""
@@ -55,6 +63,10 @@ class MemoryEngine:
 
     async def close(self) -> None:
         """Do nothing: the work goes on."""
+
+    def within_reach(self, job: Job) -> bool:
+        """Return True: nothing here is anywhere else."""
+        return True
 
     async def start(self, job: Job, listener: Listener) -> Run:
         """Remember an attempt as running, or join it. Raises CannotStart while ``refuses`` is set."""

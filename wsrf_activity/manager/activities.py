@@ -12,9 +12,11 @@ from wsrf_activity.manager.content import LIVE_OUTPUTS, Content
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.hearing import Hearing
 from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receive
+from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import Clock, Ledger
+from wsrf_activity.manager.membership import Membership
 from wsrf_activity.manager.removing import Remover
-from wsrf_activity.manager.requests import Limits, StartRequest
+from wsrf_activity.manager.requests import Limits, StartRequest, check_version
 from wsrf_activity.manager.running import Runner
 from wsrf_activity.manager.waiting import Condition, Waiters
 from wsrf_activity.model import changes
@@ -28,7 +30,6 @@ from wsrf_activity.model.errors import (
     TerminationTimeFixed,
     Unavailable,
     UnknownService,
-    VersionMismatch,
 )
 from wsrf_activity.model.events import between
 from wsrf_activity.model.identity import Principal
@@ -36,7 +37,7 @@ from wsrf_activity.model.lifetime import LifetimePolicy, Never, Requested, add, 
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service, ad_hoc
-from wsrf_activity.store import Database
+from wsrf_activity.store import Database, Records
 
 _TEXT = 255  #: characters that a name, group, run or request id may have
 _GROUPS = 100  #: that one activity may belong to
@@ -66,21 +67,28 @@ class Manager:
         self._folders = Folders(data)
         self._waiters = Waiters()
         self.ledger = Ledger(database, self._waiters, clock)
-        self._runner = Runner(self.ledger, engine, self._folders, limits.parallel)
-        self.remover = Remover(self.ledger, self._runner, self._folders)
+        self._lease = Lease(database, self._folders, limits)
+        self._runner = Runner(self.ledger, engine, self._folders, self._lease, limits.parallel)
+        self.remover = Remover(self.ledger, self._runner, self._folders, self._lease)
+        self._membership = Membership(self.ledger, self._lease, self._runner, self._folders, limits.host_grace)
         self._hearing = Hearing(self.ledger, self._runner)
 
     async def start(self) -> None:
         """Take up what an earlier server has left: removals, half-accepted inputs, work that ran."""
-        await self.remover.clean_up()
+        await self._runner.open()
+        await self._membership.register()
+        await self.remover.clean_up(self._membership.alone)
         await self._hearing.start()
-        await self._runner.start()
+        await self._membership.start()
+        self._runner.start()
 
     async def stop(self) -> None:
         """Answer all who wait and let go of the work, which goes on."""
         self._waiters.release()
         await self._hearing.stop()
+        await self._membership.stop()
         await self._runner.stop()
+        await self._membership.leave()
 
     async def drain(self) -> None:
         """Return when the work that runs here has ended. All else goes on meanwhile; what is accepted stays queued."""
@@ -160,7 +168,7 @@ class Manager:
 
         Raises NoSuchActivity, and VersionMismatch where the activity has another version than ``if_version`` by now.
         """
-        _check_version(await self.get(caller, activity_id), if_version)
+        check_version(await self.get(caller, activity_id), if_version)
         await self.remover.end_work(activity_id, reason or f"aborted by {caller.name}")
         return await self.get(caller, activity_id)
 
@@ -169,7 +177,7 @@ class Manager:
 
         Raises NoSuchActivity, and VersionMismatch where the activity has another version than ``if_version`` by now.
         """
-        _check_version(await self.get(caller, activity_id), if_version)
+        check_version(await self.get(caller, activity_id), if_version)
         await self.remover.remove(activity_id, f"destroyed by {caller.name}")
 
     async def set_termination(
@@ -188,7 +196,7 @@ class Manager:
         terminates = self._policy(caller, activity.service).change(requested, now)
 
         def step(old: Activity, at: datetime) -> Activity:
-            _check_version(self._visible(caller, old), if_version)
+            check_version(self._visible(caller, old), if_version)
             return changes.set_termination(old, terminates)
 
         return await self.ledger.change(activity_id, step), now
@@ -208,7 +216,7 @@ class Manager:
         """
 
         def step(old: Activity, now: datetime) -> Activity:
-            _check_version(self._visible(caller, old), if_version)
+            check_version(self._visible(caller, old), if_version)
             new = change(old)
             self._check_texts(new.groups, new.name, new.run_id)
             if new.work_limit != old.work_limit:
@@ -226,7 +234,7 @@ class Manager:
         upload_id = new_id()
         size, digest = await receive(chunks, self._folders.upload(upload_id), self.limits.input)
         added = Upload(upload_id, caller.name, size, digest, add(self.clock(), self.limits.uploads))
-        await self._database.change(lambda records: records.add_upload(added))
+        await self._database.change(lambda records: self._lease.guard(records).add_upload(added))
         self.ledger.deadline_moved(added.expires)
         return added
 
@@ -362,10 +370,13 @@ class Manager:
         if source is not None:
             activity = replace(activity, has_input=True)
             await self._stage(activity.id, source)
+
+        def transaction(records: Records) -> bool:
+            kept = records if source is None else self._lease.guard(records)
+            return kept.insert(activity, between(None, activity, activity.created))
+
         # Where the database fails to answer it may have accepted all the same: the mark is left, for the next start.
-        inserted = await self._database.change(
-            lambda records: records.insert(activity, between(None, activity, activity.created))
-        )
+        inserted = await self._database.change(transaction)
         if source is not None:
             settle = self._folders.accepted if inserted else self._folders.discard
             await asyncio.to_thread(settle, activity.id)
@@ -380,12 +391,6 @@ class Manager:
         if activity is None or activity.owner != caller.name or activity.expired(self.clock()):
             raise NoSuchActivity
         return activity
-
-
-def _check_version(activity: Activity, expected: int | None) -> None:
-    if expected is not None and activity.version != expected:
-        reason = f"the activity has version {activity.version} by now, not {expected}; read it and decide again"
-        raise VersionMismatch(reason, activity.version)
 
 
 def _time_out(future: "asyncio.Future[Activity | None]") -> None:

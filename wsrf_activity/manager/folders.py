@@ -1,8 +1,11 @@
 """Where files lie below the data folder, and how they come and go without a trace. Blocking: call it in a thread."""
 
+import contextlib
 import logging
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +14,8 @@ log = logging.getLogger(__name__)
 UPLOADS = "uploads"
 _STAGING = "staging"
 _ACTIVITIES = "activities"
+_IDENTITY = "identity"
+_LONG = 86400.0  #: seconds after which nobody is in the middle of anything
 
 
 class Folders:
@@ -21,6 +26,17 @@ class Folders:
         self.root = root
         for name in (UPLOADS, _STAGING, _ACTIVITIES) if make else ():
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def identity(self) -> str:
+        """Return what tells this root from every other one, by whatever path it is reached."""
+        path = self.root / _IDENTITY
+        part = path.with_name(f"{_IDENTITY}.{os.getpid()}.part")
+        if not path.exists():
+            part.write_text(secrets.token_hex(16))
+            with contextlib.suppress(FileExistsError):
+                os.link(part, path)
+            part.unlink()
+        return path.read_text()
 
     def relative(self, activity_id: str) -> str:
         """Return an activity's folder, relative to the root."""
@@ -69,19 +85,22 @@ class Folders:
         if self.remove([self.relative(activity_id)]):
             self.accepted(activity_id)
 
-    def sweep_parts(self) -> None:
-        """Remove uploads that were cut off in the middle."""
-        for part in (self.root / UPLOADS).glob("*.part"):
-            part.unlink(missing_ok=True)
-
     def uploads(self) -> list[str]:
-        """Return the inputs that were sent ahead."""
+        """Return the inputs that were sent ahead, and with ``.part`` those that are cut off or still coming."""
         return _names(self.root / UPLOADS)
 
     def every(self) -> Iterator[str]:
         """Yield the activities that have a folder."""
         for prefix in _names(self.root / _ACTIVITIES):
             yield from _names(self.root / _ACTIVITIES / prefix)
+
+    def forgotten_mark(self, activity_id: str) -> bool:
+        """Whether nobody can still be accepting the activity."""
+        return _is_old(self.root / _STAGING / activity_id)
+
+    def forgotten_upload(self, upload_id: str) -> bool:
+        """Whether nobody can still be sending the input."""
+        return _is_old(self.upload(upload_id))
 
     def remove(self, paths: Iterable[str]) -> list[str]:
         """Remove files and folders below the root and return which are gone; what was gone already is as good."""
@@ -101,6 +120,13 @@ def _names(path: Path) -> list[str]:
         return os.listdir(path)
     except FileNotFoundError:
         return []  # nothing has been put there yet
+
+
+def _is_old(path: Path) -> bool:
+    try:
+        return time.time() - path.stat().st_mtime > _LONG
+    except FileNotFoundError:
+        return False
 
 
 def remove(path: Path) -> None:

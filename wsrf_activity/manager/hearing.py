@@ -42,7 +42,7 @@ class Hearing:
             self._look_at_everything()
             return
         waiters = self._ledger.waiters
-        self._read(n.activity_id for n in notices if n.version and waiters.news(n.activity_id, n.version))
+        self._read(n.activity_id for n in notices if n.version and self._concerns_us(n))
         if any(notice.queued for notice in notices):
             self._runner.wake()
         for notice in notices:
@@ -50,9 +50,14 @@ class Hearing:
                 self._ledger.deadline_moved(notice.deadline)
             elif not notice.version:
                 waiters.gone(notice.activity_id)
+                self._runner.gone(notice.activity_id)
+
+    def _concerns_us(self, notice: Notice) -> bool:
+        news = self._ledger.waiters.news(notice.activity_id, notice.version)
+        return news or self._runner.holds(notice.activity_id)
 
     def _look_at_everything(self) -> None:
-        self._read(self._ledger.waiters.awaited())
+        self._read([*self._ledger.waiters.awaited(), *self._runner.held()])
         self._runner.wake()
         self._ledger.deadline_moved(self._ledger.clock())
 
@@ -73,5 +78,7 @@ class Hearing:
             for activity_id in ids:
                 if activity_id in found:
                     self._ledger.waiters.publish(found[activity_id])
+                    self._runner.changed(found[activity_id])
                 else:
                     self._ledger.waiters.gone(activity_id)
+                    self._runner.gone(activity_id)

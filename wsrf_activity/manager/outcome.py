@@ -37,8 +37,9 @@ class Settled:
 
     def _lost(self, activity: Activity, lost: Lost, now: datetime) -> Activity:
         error = _fatal(now, "WorkLost", lost.description)
-        if self.abort_reason is not None:
-            return changes.abort(activity, now, self.abort_reason)
+        abort_reason = self.abort_reason or activity.ending
+        if abort_reason is not None:
+            return changes.abort(activity, now, abort_reason)
         if not lost.begun:
             return changes.run_again(activity, now, error)
         if activity.work.restart is not RestartPolicy.ABORT:
@@ -46,8 +47,9 @@ class Settled:
         return changes.abort(activity, now, f"{lost.description} This service does not run work again.")
 
     def _reported(self, activity: Activity, report: Report, now: datetime) -> Activity:
-        if report.reason == "aborted" or self.abort_reason is not None:
-            reason = self.abort_reason or "aborted by request"
+        abort_reason = self.abort_reason or activity.ending
+        if report.reason == "aborted" or abort_reason is not None:
+            reason = abort_reason or "aborted by request"
             return changes.abort(activity, now, reason, results=self.results, exit_code=report.exit_code)
         errors = [_warning(now, f"the work left no file for its result {name!r}") for name in report.missing]
         if report.reason == "exited" and report.exit_code == 0:

@@ -2,45 +2,64 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 
 from wsrf_activity.manager.folders import UPLOADS, Folders
+from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import Ledger
 from wsrf_activity.manager.running import Runner
+from wsrf_activity.manager.waiting import Condition
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.errors import NoSuchActivity
+from wsrf_activity.model.errors import NoSuchActivity, Unavailable
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Records
 
 _AGAIN = 0.02  #: seconds until work that is just being taken up is looked at again
+_ASK_AGAIN = 2.0  #: seconds until another server is asked once more to end its work
 _BATCH = 200  #: activities that are removed in one transaction
 
 
 class Remover:
     """What Destroy and the reaper have in common."""
 
-    def __init__(self, ledger: Ledger, runner: Runner, folders: Folders) -> None:
+    def __init__(self, ledger: Ledger, runner: Runner, folders: Folders, lease: Lease) -> None:
         """Keep the parts."""
         self._ledger = ledger
+        self._lease = lease
         self._runner = runner
         self._folders = folders
 
-    async def end_work(self, activity_id: str, reason: str) -> None:
-        """Bring an activity to an end, whatever its phase, and return when nothing of its work is left."""
+    async def end_work(self, activity_id: str, reason: str, *, leaving: bool = False) -> None:
+        """Bring an activity to an end, whatever its phase, and return when nothing of its work is left.
+
+        The server that holds the work ends it; where that is another one it is asked to.
+        """
+
+        def step(old: Activity, now: datetime) -> Activity:
+            if old.phase is Phase.EXECUTING and not self._mine(old):
+                return changes.ask_end(old, reason, leaving=leaving)
+            return _abort_unbegun(old, now, reason)
+
         while True:
             await self._runner.abort(activity_id, reason)
-            left = await self._ledger.change(activity_id, lambda old, now: _abort_unbegun(old, now, reason))
-            if left.phase.ended:
-                return
-            await asyncio.sleep(_AGAIN)
+            with self._ledger.waiters.waiting(activity_id, Condition(), insider=True) as waiter:
+                left = await self._ledger.change(activity_id, step)
+                if left.phase.ended:
+                    return
+                if self._ledger.waiters.stopping:
+                    raise Unavailable("the server is stopping; ask again when it is back")
+                await asyncio.wait([waiter.future], timeout=_AGAIN if self._mine(left) else _ASK_AGAIN)
+
+    def _mine(self, activity: Activity) -> bool:
+        return activity.holder in (None, self._lease.id)
 
     async def remove(self, activity_id: str, reason: str) -> None:
         """End the work and remove the activity; raises NoSuchActivity where another was quicker."""
         with self._ledger.waiters.leaving(activity_id):
-            await self.end_work(activity_id, reason)
+            await self.end_work(activity_id, reason, leaving=True)
             if not await self._remove((activity_id,)):
                 raise NoSuchActivity
 
@@ -50,7 +69,8 @@ class Remover:
         What has ended goes first: it must not wait for work that takes its time to die.
         """
         reaped = 0
-        while due := await self._ledger.database.read(lambda records: records.expired(now, _BATCH)):
+        server_id = self._server_id
+        while due := await self._ledger.database.read(lambda records: records.expired(now, _BATCH, server_id)):
             reaped += await self._remove([activity.id for activity in due if activity.phase.ended], expired_by=now)
             ended = await asyncio.gather(*(self._end_expired(activity) for activity in due if not activity.phase.ended))
             reaped += await self._remove(ended, expired_by=now)
@@ -61,16 +81,28 @@ class Remover:
 
     async def next_deadline(self) -> datetime | None:
         """Return when the next thing expires."""
-        return await self._ledger.database.read(lambda records: records.next_deadline())
+        return await self._ledger.database.read(lambda records: records.next_deadline(self._server_id))
 
-    async def clean_up(self) -> None:
-        """Finish what a killed server had begun: removals, uploads cut off, inputs of activities never accepted."""
+    @property
+    def _server_id(self) -> str | None:
+        return self._lease.id if self._lease.shared else None
+
+    async def clean_up(self, alone: Callable[[], Awaitable[bool]]) -> None:
+        """Finish what a killed server had begun: removals, uploads cut off, inputs of activities never accepted.
+
+        Where this server is not ``alone``, which is asked after the files are listed, only what is old is taken to
+        be left over.
+        """
         await self._remove_files()
-        await asyncio.to_thread(self._folders.sweep_parts)
-        for activity_id in await asyncio.to_thread(self._folders.staged):
+        staged = await asyncio.to_thread(self._folders.staged)
+        uploads = await asyncio.to_thread(self._folders.uploads)
+        if not await alone():
+            staged = [name for name in staged if self._folders.forgotten_mark(name)]
+            uploads = [name for name in uploads if self._folders.forgotten_upload(name)]
+        for activity_id in staged:
             settle = self._folders.discard if await self._unknown(activity_id) else self._folders.accepted
             await asyncio.to_thread(settle, activity_id)
-        for upload_id in await asyncio.to_thread(self._folders.uploads):
+        for upload_id in uploads:
             if await self._unknown_upload(upload_id):
                 await asyncio.to_thread(self._folders.remove, [f"{UPLOADS}/{upload_id}"])
 

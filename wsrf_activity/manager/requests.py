@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from wsrf_activity.manager.inputs import Input, UploadInput
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.errors import VersionMismatch
 from wsrf_activity.model.lifetime import Requested
 
 
@@ -20,6 +22,8 @@ class Limits:
     wait: timedelta = timedelta(seconds=50)  #: the longest that one Wait takes
     page: int = 1000  #: entries of one listing
     uploads: timedelta = timedelta(days=1)  #: how long an input waits for its activity
+    lease: timedelta = timedelta(seconds=10)  #: how long a server that says nothing is taken to live
+    host_grace: timedelta = timedelta(minutes=5)  #: how long work is left to a machine whose server is gone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +54,10 @@ class StartRequest:
         said = [self.service, self.command, sorted(self.parameters.items()), source, self.name, sorted(self.groups)]
         said += [self.run_id, str(lifetime), str(self.work_limit)]
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+
+
+def check_version(activity: Activity, expected: int | None) -> None:
+    """Raise VersionMismatch where a caller knows another version of the activity."""
+    if expected is not None and activity.version != expected:
+        reason = f"the activity has version {activity.version} by now, not {expected}; read it and decide again"
+        raise VersionMismatch(reason, activity.version)

@@ -4,21 +4,21 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from wsrf_activity.engines.base import CannotStart, Engine, Job, Listener, Lost, Outcome, Report, Run, Warned
+from wsrf_activity.manager.attempts import Attempt, read_outcome, stands
 from wsrf_activity.manager.folders import Folders
+from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
-from wsrf_activity.manager.outcome import Settled, given_up, last_line, read_results
+from wsrf_activity.manager.outcome import given_up
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Progress
 from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
 from wsrf_activity.model.events import between
-from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Records
 
 log = logging.getLogger(__name__)
@@ -26,32 +26,20 @@ _RETRY = 1.0  #: seconds before the database is asked again after it did not ans
 _PAUSES = (1.0, 5.0, 30.0)  #: seconds before work is looked for again that an error of ours has lost sight of
 
 
-@dataclass(slots=True, eq=False)
-class _Attempt:
-    """One attempt that holds a slot, from its claim until it is settled."""
-
-    activity: Activity
-    run: Run | None = None
-    abort_reason: str | None = None
-    moved_limit: tuple[timedelta | None] | None = None  #: a new limit that came before there was a run to tell
-    speaking: asyncio.Lock = field(default_factory=asyncio.Lock)  #: what the work says is written in its order
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
-    heard: set["asyncio.Task[None]"] = field(default_factory=set)
-
-
-_Follow = Callable[[_Attempt], Awaitable[None]]
+_Follow = Callable[[Attempt], Awaitable[None]]
 
 
 class Runner:
     """The slots of this server."""
 
-    def __init__(self, ledger: Ledger, engine: Engine, folders: Folders, parallel: int) -> None:
+    def __init__(self, ledger: Ledger, engine: Engine, folders: Folders, lease: Lease, parallel: int) -> None:
         """Run at most ``parallel`` attempts at a time; 0 accepts only."""
         self._ledger = ledger
+        self._lease = lease
         self._engine = engine
         self._folders = folders
         self._parallel = parallel
-        self._attempts: dict[str, _Attempt] = {}
+        self._attempts: dict[str, Attempt] = {}
         self._doubtful: dict[str, Activity] = {}  #: claims that the database may have committed and failed to say so
         self._served: dict[str, int] = {}  #: by owner, the number of the turn that was last theirs
         self._turn = 0
@@ -61,15 +49,73 @@ class Runner:
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Find all work that an earlier server has left, then begin with what is queued."""
+    async def open(self) -> None:
+        """Make ready for work that is taken over."""
         await self._engine.open()
-        left = await self._ledger.database.read(lambda records: records.in_phase(Phase.EXECUTING))
-        held = (self._ledger.change(activity.id, lambda old, now: changes.take_over(old)) for activity in left)
-        for activity in await asyncio.gather(*held):
-            self._hold(activity, self._recover)
+
+    def start(self) -> None:
+        """Begin with what is queued."""
         self._spawn(self._dispatch())
         self._work.set()
+
+    def adopt(self, activity: Activity) -> None:
+        """See work through that this server has taken over; what it knew of it before is of no use."""
+        stale = self._attempts.get(activity.id)
+        if stale is not None:
+            self._let_go(stale)
+        self._hold(activity, self._recover)
+
+    def within_reach(self, activity: Activity) -> bool:
+        """Whether what became of the work can be found out from here. Blocking; may be called in any thread."""
+        return self._engine.within_reach(self._job(activity))
+
+    def fences(self) -> dict[str, int]:
+        """Return what is held here, and the fence of each."""
+        return {activity_id: attempt.activity.fence for activity_id, attempt in self._attempts.items()}
+
+    def let_go(self, lost: Iterable[tuple[str, int]]) -> None:
+        """Forget attempts that are another holder's, by id and fence."""
+        for activity_id, fence in lost:
+            attempt = self._attempts.get(activity_id)
+            if attempt is not None and attempt.activity.fence == fence:
+                self._let_go(attempt)
+
+    def holds(self, activity_id: str) -> bool:
+        """Whether the work is seen through here."""
+        return activity_id in self._attempts
+
+    def held(self) -> list[str]:
+        """Return all activities whose work is seen through here."""
+        return list(self._attempts)
+
+    def changed(self, activity: Activity) -> None:
+        """Hear what another server has made of an activity: it may have taken it over, or want its work ended."""
+        attempt = self._attempts.get(activity.id)
+        if attempt is None or activity.fence < attempt.activity.fence:
+            return
+        if activity.fence > attempt.activity.fence:
+            self._let_go(attempt)
+        elif activity.ending is not None and attempt.abort_reason is None:
+            self._spawn(self._end(activity.id, activity.ending))
+        elif activity.work_limit != attempt.limit:
+            self._spawn(self.set_limit(activity.id, activity.work_limit))
+
+    def gone(self, activity_id: str) -> None:
+        """End work whose activity another server has removed."""
+        if activity_id in self._attempts:
+            self._spawn(self._end(activity_id, "its activity is gone"))
+
+    async def _end(self, activity_id: str, reason: str) -> None:
+        await self.abort(activity_id, reason)
+
+    def _let_go(self, attempt: Attempt) -> None:
+        """Forget an attempt that is another holder's, without a word to its work."""
+        log.info("activity %s has another holder; letting go of it", attempt.activity.id)
+        if attempt.run is not None:
+            attempt.run.release()
+        if attempt.task is not None:
+            attempt.task.cancel()
+        self._forget(attempt)
 
     async def drain(self) -> None:
         """Begin nothing more, and return when all that runs here has ended; what is queued waits for another server."""
@@ -90,6 +136,11 @@ class Runner:
     def wake(self) -> None:
         """Look at the queue: something has come, or a slot is free."""
         self._work.set()
+
+    @property
+    def leaving(self) -> bool:
+        """Whether this server takes no work any more."""
+        return self._draining or self._stopping
 
     @property
     def running(self) -> int:
@@ -135,7 +186,7 @@ class Runner:
                 self._work.set()
 
     def _free(self) -> int:
-        return 0 if self._draining else self._parallel - self.running
+        return 0 if self._draining or not self._lease.held else self._parallel - self.running
 
     async def _claim(self, free: int) -> list[Activity]:
         """Move up to ``free`` activities from Queued to Executing: who runs least, then who waits longest."""
@@ -148,14 +199,15 @@ class Runner:
         claimed: list[Activity] = []
 
         def transaction(records: Records) -> None:
-            claimed[:] = [each for each in self._doubtful.values() if _stands(records.get(each.id), each)]
+            self._lease.guard(records)
+            claimed[:] = [each for each in self._doubtful.values() if stands(records.get(each.id), each)]
             waiting = {owner: list(records.next_queued(owner, free, now)) for owner in records.owners_queued()}
             turns = Counter(running)
             while len(claimed) < free and any(waiting.values()):
                 owners = (owner for owner, line in waiting.items() if line)
                 owner = min(owners, key=lambda name: (turns[name], served.get(name, 0), name))
                 old = waiting[owner].pop(0)
-                new = changes.begin(old, now)
+                new = changes.begin(old, now, self._lease.id)
                 if records.save(old, new, between(old, new, now)):
                     claimed.append(new)
                     turns[owner] += 1
@@ -175,10 +227,10 @@ class Runner:
         return claimed
 
     def _hold(self, activity: Activity, follow: _Follow) -> None:
-        attempt = self._attempts[activity.id] = _Attempt(activity)
-        self._spawn(self._see_through(attempt, follow))
+        attempt = self._attempts[activity.id] = Attempt(activity, abort_reason=activity.ending)
+        attempt.task = self._spawn(self._see_through(attempt, follow))
 
-    async def _see_through(self, attempt: _Attempt, follow: _Follow) -> None:
+    async def _see_through(self, attempt: Attempt, follow: _Follow) -> None:
         """Follow an attempt to its end. Whatever happens, the slot is given back and those who wait are told."""
         activity_id = attempt.activity.id
         try:
@@ -190,12 +242,16 @@ class Runner:
             if attempt.run is not None:
                 await attempt.run.abort()
         finally:
-            if self._attempts.get(activity_id) is attempt:  # not the next one, which may have been quick to begin
-                del self._attempts[activity_id]
-            attempt.settled.set()
-            self._work.set()
+            self._forget(attempt)
 
-    async def _persist(self, attempt: _Attempt, follow: _Follow) -> None:
+    def _forget(self, attempt: Attempt) -> None:
+        activity_id = attempt.activity.id
+        if self._attempts.get(activity_id) is attempt:  # not the next one, which may have been quick to begin
+            del self._attempts[activity_id]
+        attempt.settled.set()
+        self._work.set()
+
+    async def _persist(self, attempt: Attempt, follow: _Follow) -> None:
         """Follow an attempt; where an error of ours intervenes look for the work again, and at last give it up."""
         for pause in _PAUSES:
             try:
@@ -214,13 +270,14 @@ class Runner:
             log.exception("activity %s: the work cannot be followed; giving it up", attempt.activity.id)
             await self._give_up(attempt, f"the server cannot follow the work: {type(error).__name__}")
 
-    async def _give_up(self, attempt: _Attempt, description: str) -> None:
+    async def _give_up(self, attempt: Attempt, description: str) -> None:
+        await self._change(attempt, lambda old, now: old)  # it may have another holder by now
         if attempt.run is not None:
             with contextlib.suppress(Exception):
                 await attempt.run.abort()
         await self._change(attempt, lambda old, now: given_up(old, now, "ServerError", description))
 
-    async def _begin(self, attempt: _Attempt) -> None:
+    async def _begin(self, attempt: Attempt) -> None:
         reason = attempt.abort_reason
         if reason is not None:
             return await self._change(attempt, lambda old, now: changes.abort(old, now, reason))
@@ -233,7 +290,7 @@ class Runner:
             return
         await self._follow(attempt, run)
 
-    async def _recover(self, attempt: _Attempt) -> None:
+    async def _recover(self, attempt: Attempt) -> None:
         found = await self._engine.attach(self._job(attempt.activity), self._listener(attempt))
         match found:
             case Lost(begun=False):
@@ -243,7 +300,7 @@ class Runner:
             case _:
                 await self._follow(attempt, found)
 
-    async def _follow(self, attempt: _Attempt, run: Run) -> None:
+    async def _follow(self, attempt: Attempt, run: Run) -> None:
         attempt.run = run
         if attempt.activity.engine_job != run.job_id:
             await self._change(attempt, lambda old, now: changes.give_job(old, run.job_id))
@@ -253,22 +310,23 @@ class Runner:
             await run.abort()
         await self._settle(attempt, await run.outcome())
 
-    async def _settle(self, attempt: _Attempt, outcome: Outcome) -> None:
+    async def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         await asyncio.gather(*attempt.heard, return_exceptions=True)
         folder = self._folders.attempt(attempt.activity.id, attempt.activity.attempt)
-        settled = await asyncio.to_thread(_read, outcome, folder, attempt.activity.attempt)
+        settled = await asyncio.to_thread(read_outcome, outcome, folder, attempt.activity.attempt)
         # An abort counts until the very moment of the change.
         await self._change(
             attempt, lambda old, now: replace(settled, abort_reason=attempt.abort_reason).apply(old, now)
         )
 
-    async def _change(self, attempt: _Attempt, step: Step) -> None:
+    async def _change(self, attempt: Attempt, step: Step) -> None:
         """Write what has become of the work."""
         attempt.activity = await self._write(attempt.activity, step)
 
     async def _write(self, activity: Activity, step: Step) -> Activity:
         """Change an activity as its holder, however long the database takes to come back."""
         while True:
+            await self._lease.wait()
             try:
                 return await self._ledger.change(activity.id, step, fence=activity.fence)
             except Unavailable:
@@ -290,7 +348,7 @@ class Runner:
             heard=activity.heard,
         )
 
-    def _listener(self, attempt: _Attempt) -> Listener:
+    def _listener(self, attempt: Attempt) -> Listener:
         """What the work says of itself becomes changes, before its end does; the engine need not wait for them."""
 
         def listen(said: Progress | Warned) -> None:
@@ -300,7 +358,7 @@ class Runner:
 
         return listen
 
-    async def _heard(self, attempt: _Attempt, activity: Activity, said: Progress | Warned) -> None:
+    async def _heard(self, attempt: Attempt, activity: Activity, said: Progress | Warned) -> None:
         """Write what the work said. Of warnings every one counts; progress is soon followed by newer progress."""
 
         def step(old: Activity, now: datetime) -> Activity:
@@ -329,15 +387,3 @@ class Runner:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             log.error("a task of the runner failed", exc_info=task.exception())
-
-
-def _stands(found: Activity | None, claimed: Activity) -> bool:
-    """Whether a claim was committed and is still ours."""
-    return found is not None and found.phase is Phase.EXECUTING and found.fence == claimed.fence
-
-
-def _read(outcome: Outcome, folder: Path, attempt: int) -> Settled:
-    if isinstance(outcome, Lost):
-        return Settled(outcome)
-    words = last_line(folder / "stderr") if outcome.exit_code else ""
-    return Settled(outcome, read_results(outcome, folder, attempt), words)

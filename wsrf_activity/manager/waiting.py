@@ -35,6 +35,7 @@ class Waiter:
 
     condition: Condition
     future: "asyncio.Future[Activity | None]"
+    insider: bool = False  #: whether it hears of the end of what is being destroyed
     latest: Activity | None = None  #: what was published while the waiter was still reading
 
 
@@ -48,9 +49,9 @@ class Waiters:
         self.stopping = False
 
     @contextmanager
-    def waiting(self, activity_id: str, condition: Condition) -> Iterator[Waiter]:
+    def waiting(self, activity_id: str, condition: Condition, *, insider: bool = False) -> Iterator[Waiter]:
         """Stand in line. Do so before reading the activity, or a change in between is missed."""
-        waiter = Waiter(condition, asyncio.get_running_loop().create_future())
+        waiter = Waiter(condition, asyncio.get_running_loop().create_future(), insider)
         self._waiting[activity_id].add(waiter)
         if self.stopping:
             waiter.future.set_result(None)
@@ -64,9 +65,10 @@ class Waiters:
 
     def publish(self, activity: Activity) -> None:
         """Tell those whose condition now holds."""
-        if self.is_leaving(activity.id):
-            return
+        leaving = activity.leaving or self.is_leaving(activity.id)
         for waiter in self._waiting.get(activity.id, ()):
+            if leaving and not waiter.insider:
+                continue
             if waiter.latest is not None and waiter.latest.version >= activity.version:
                 continue  # what another server did was read before this, and may be told after it
             waiter.latest = activity

@@ -136,6 +136,9 @@ class Activity:
     attempt: int = 1
     recovered: int = 0  #: how many of its attempts were lost, and run again
     fence: int = 0  #: who holds a lower number has lost the work to another
+    holder: str | None = None  #: the server that executes it
+    ending: str | None = None  #: why the holder is asked to end it
+    leaving: bool = False  #: whether it is then removed, so that who waits is told that it is gone
     engine: str = "local"
     engine_job: str | None = None
     exit_code: int | None = None

@@ -15,18 +15,24 @@ MAX_ERRORS = 200  #: entries kept; work that warns for ever must not grow its re
 def _enter(activity: Activity, phase: Phase) -> Activity:
     if phase not in TRANSITIONS[activity.phase]:
         raise InvalidState(f"an activity that is {activity.phase} cannot become {phase}", activity.phase)
-    return replace(activity, phase=phase, version=activity.version + 1)
+    return replace(activity, phase=phase, version=activity.version + 1, holder=None)
 
 
-def begin(activity: Activity, now: datetime) -> Activity:
+def begin(activity: Activity, now: datetime, holder: str | None = None) -> Activity:
     """Give the work to an engine. The fence rises, so that an earlier holder's late report is refused."""
     started = activity.started or now
-    return replace(_enter(activity, Phase.EXECUTING), started=started, fence=activity.fence + 1)
+    return replace(_enter(activity, Phase.EXECUTING), started=started, fence=activity.fence + 1, holder=holder)
 
 
-def take_over(activity: Activity) -> Activity:
-    """Let another server hold the running work: nothing changes but the fence."""
-    return replace(activity, fence=activity.fence + 1, version=activity.version + 1)
+def take_over(activity: Activity, holder: str | None = None) -> Activity:
+    """Let another server hold the running work: nothing changes but holder and fence."""
+    return replace(activity, holder=holder, fence=activity.fence + 1, version=activity.version + 1)
+
+
+def ask_end(activity: Activity, reason: str, *, leaving: bool) -> Activity:
+    """Ask the server that holds the work to end it; once more where that was asked before and perhaps not heard."""
+    asked = replace(activity, ending=activity.ending or reason, leaving=activity.leaving or leaving)
+    return replace(asked, version=activity.version + 1)
 
 
 def give_job(activity: Activity, job_id: str) -> Activity:

@@ -77,7 +77,7 @@ async def _serve(
     manager = Manager(
         database,
         LocalEngine(settings.work),
-        settings.data,
+        settings.files,
         services=settings.services,
         limits=settings.limits,
         lifetime=settings.lifetime,
@@ -92,7 +92,10 @@ async def _serve(
     tell = partial(_tell, settings, base_url, announce)
     server = _Server(_stoppable(application(faces), manager), manager, tell, drain=settings.drain)
     try:
-        await manager.start()
+        try:
+            await manager.start()
+        except Unavailable as error:
+            raise SettingsError(str(error)) from None
         await reaper.start()
         await server.serve(sockets=[listening])
     finally:

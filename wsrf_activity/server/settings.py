@@ -26,7 +26,7 @@ from wsrf_activity.server.tables import SettingsError, Table, flag, size, span, 
 PREFIX = "WSRF_ACTIVITY_"
 DEFAULT_PORT = 8427
 CONFIG_NAME = "config.toml"  #: read from the data folder where no file is named
-_OPTIONS = ("data", "host", "port", "database", "base_url", "no_auth", "drain", "workers")
+_OPTIONS = ("data", "files", "host", "port", "database", "base_url", "no_auth", "drain", "workers")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,7 @@ class Settings:
     data: Path
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT  #: 0: the last run's port again, or a free one
+    files: Path  #: where inputs and results lie; all servers on one database need the same
     database: str = field(repr=False)  #: a SQLAlchemy URL, perhaps with a password
     base_url: str | None = None  #: what addresses begin with, where a proxy gives another name
     auth: bool = True
@@ -97,12 +98,13 @@ def _read(named: Path | None, data: Path) -> Table:
 
 def _build(file: Table, said: Mapping[str, str]) -> Settings:
     server = file.table("server")
-    texts = {name: server.take(name, text, None) for name in ("data", "host", "database", "base_url")}
+    texts = {name: server.take(name, text, None) for name in ("data", "files", "host", "database", "base_url")}
     merged: dict[str, Any] = {**server.take_all(_OPTIONS), **{k: v for k, v in texts.items() if v is not None}, **said}
     data = (_path(merged.get("data")) or default_data()).absolute()
     host, base_url = _host(merged.get("host", "127.0.0.1")), _base_url(merged.get("base_url"))
     settings = Settings(
         data=data,
+        files=(_path(merged.get("files")) or data).absolute(),
         host=host,
         port=_port(merged.get("port", DEFAULT_PORT)),
         database=merged.get("database") or f"sqlite:///{data / 'activities.db'}",
@@ -118,6 +120,8 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
     if str(merged.get("workers", "1")) != "1":
         raise SettingsError("workers: this version runs one process; accepted: 1")
     file.done()
+    if settings.files != data and settings.database.startswith("sqlite"):
+        raise SettingsError("files: on SQLite inputs and results lie in the data folder; other places need PostgreSQL")
     if not settings.auth and not settings.on_loopback:
         raise SettingsError(f"--no-auth is for loopback only; the host is {settings.host}")
     return settings
@@ -173,6 +177,8 @@ def _limits(table: Table) -> dict[str, Any]:
         wait=table.take("wait", span, Limits().wait),
         page=table.take("page", whole, Limits().page) or 1,
         uploads=table.take("uploads", span, Limits().uploads),
+        lease=table.take("lease", span, Limits().lease),
+        host_grace=table.take("host_grace", span, Limits().host_grace),
     )
     work = table.checked(lambda: _work_limits(table))
     return {"limits": limits, "work": work, "envelope": table.take("envelope", size, 16 << 20)}

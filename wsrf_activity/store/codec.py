@@ -35,6 +35,7 @@ _COLUMNS = (
     "run_id",
     "fence",
     "request_id",
+    "holder",
 )
 
 
@@ -60,6 +61,7 @@ def activity_row(activity: Activity) -> dict[str, Any]:
         "results": [_result(result) for result in activity.results],
         "has_input": activity.has_input,
         "request_digest": activity.request_digest,
+        **({"ending": activity.ending, "leaving": activity.leaving} if activity.ending is not None else {}),
     }
     return row
 
@@ -87,6 +89,8 @@ def read_activity(row: RowMapping) -> Activity:
         results=tuple(_read_result(result) for result in document["results"]),
         has_input=document["has_input"],
         request_digest=document["request_digest"],
+        ending=document.get("ending"),
+        leaving=document.get("leaving", False),
     )
 
 

@@ -50,6 +50,15 @@ class Database(ABC):
     async def read(self, transaction: Transaction[T]) -> T:
         """Run against what is committed; raises Unavailable where the database cannot."""
 
+    @property
+    @abstractmethod
+    def shared(self) -> bool:
+        """Whether there may be other servers on it."""
+
+    @abstractmethod
+    async def change_at_once(self, transaction: Transaction[T]) -> T:
+        """As ``change``, past all that waits for a connection: for what is of no use when it comes late."""
+
     @abstractmethod
     async def listen(self, heard: Heard) -> None:
         """Call ``heard`` in the event loop, once this has returned, with what other servers do."""
@@ -165,6 +174,13 @@ class _Sqlite(Database):
         with _unavailable():
             return transaction(Records(self._reader))
 
+    @property
+    def shared(self) -> bool:
+        return False
+
+    async def change_at_once(self, transaction: Transaction[T]) -> T:
+        return await self.change(transaction)
+
     async def listen(self, heard: Heard) -> None:
         """Hear nothing: there are no others."""
 
@@ -266,10 +282,11 @@ class _Pooled(Database):
     def __init__(self, url: URL) -> None:
         self._patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
         self._engine: Engine = create_engine(
-            url, pool_size=POOL, max_overflow=0, pool_pre_ping=True, connect_args=self._patience
+            url, pool_size=POOL + 1, max_overflow=0, pool_pre_ping=True, connect_args=self._patience
         )
         _migrate(self._engine)
         self._threads = ThreadPoolExecutor(POOL, thread_name_prefix="database")
+        self._hurried = ThreadPoolExecutor(1, thread_name_prefix="database-at-once")
         self._closed = False
         self._name = secrets.token_hex(8)  #: what tells our notices from those of others
         self._listener: Listener | None = None
@@ -283,6 +300,15 @@ class _Pooled(Database):
     async def read(self, transaction: Transaction[T]) -> T:
         return await self.change(transaction)
 
+    @property
+    def shared(self) -> bool:
+        return True
+
+    async def change_at_once(self, transaction: Transaction[T]) -> T:
+        if self._closed:
+            raise Unavailable(_STOPPED)
+        return await asyncio.get_running_loop().run_in_executor(self._hurried, lambda: self._run(transaction))
+
     async def listen(self, heard: Heard) -> None:
         from wsrf_activity.store.listener import Listener  # noqa: PLC0415 - psycopg is there only with its extra
 
@@ -294,7 +320,8 @@ class _Pooled(Database):
         self._closed = True
         if self._listener is not None:
             await self._listener.stop()
-        await asyncio.to_thread(self._threads.shutdown)
+        for threads in (self._threads, self._hurried):
+            await asyncio.to_thread(threads.shutdown)
         self._engine.dispose()
 
     def _run(self, transaction: Transaction[T]) -> T:

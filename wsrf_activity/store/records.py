@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wsrf_activity.model.activity import Activity
@@ -13,6 +13,7 @@ from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import codec
 from wsrf_activity.store.notices import Notice
+from wsrf_activity.store.servers import Servers
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
 from wsrf_activity.store.tables import event as event_log
@@ -105,6 +106,11 @@ class Records:
         more = len(rows) > wanted.limit
         return Page(found, (found[-1].created, found[-1].id) if more and found else None)
 
+    @property
+    def servers(self) -> Servers:
+        """The statements about servers that share this database."""
+        return Servers(self._connection)
+
     def owners_queued(self) -> Sequence[str]:
         """Return who has work in the queue: one step of the index for each, however long their queues."""
         owners: list[str] = []
@@ -131,15 +137,23 @@ class Records:
         query = select(activities).where(activities.c.phase == phase.value)
         return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
 
-    def expired(self, now: datetime, limit: int) -> Sequence[Activity]:
-        """Return activities whose termination time has come, the longest overdue first."""
+    def expired(self, now: datetime, limit: int, server_id: str | None = None) -> Sequence[Activity]:
+        """Return activities whose termination time has come, the longest overdue first.
+
+        With ``server_id`` those are left out that another server executes: it has to end the work.
+        """
         query = select(activities).where(activities.c.terminates <= now).order_by(activities.c.terminates).limit(limit)
+        if server_id is not None:
+            query = query.where(_not_of_others(server_id))
         return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
 
-    def next_deadline(self) -> datetime | None:
-        """Return when the next activity or upload expires."""
+    def next_deadline(self, server_id: str | None = None) -> datetime | None:
+        """Return when the next activity or upload expires, without what another server executes as in ``expired``."""
+        first = select(activities.c.terminates).where(activities.c.terminates.is_not(None))
+        if server_id is not None:
+            first = first.where(_not_of_others(server_id))
         times = (
-            self._connection.execute(select(func.min(activities.c.terminates))).scalar(),
+            self._connection.execute(first.order_by(activities.c.terminates).limit(1)).scalar(),
             self._connection.execute(select(func.min(upload.c.expires))).scalar(),
         )
         return min((time for time in times if time is not None), default=None)
@@ -224,6 +238,11 @@ _NEXT_QUEUED = (
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
 )
+
+
+def _not_of_others(server_id: str) -> ColumnElement[bool]:
+    mine = or_(activities.c.holder.is_(None), activities.c.holder == server_id)
+    return or_(activities.c.phase != Phase.EXECUTING.value, mine)
 
 
 def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:

@@ -57,6 +57,7 @@ activity = Table(
     Column("fence", BigInteger, nullable=False),
     Column("request_id", String(255)),
     Column("document", JSON, nullable=False),  #: the rest of the record, see store.codec
+    Column("holder", String(64)),  #: the server that executes it
     Index("ix_activity_request", "owner", "request_id", unique=True),
     Index("ix_activity_owner", "owner", "created", "id"),
     Index("ix_activity_owner_phase", "owner", "phase", "created", "id"),
@@ -64,6 +65,19 @@ activity = Table(
     Index("ix_activity_owner_run", "owner", "run_id", "created", "id"),
     Index("ix_activity_phase", "phase", "owner", "created", "id"),
     Index("ix_activity_terminates", "terminates"),
+)
+
+#: Those that share the database; SQLite has one server only, which needs no lease.
+server = Table(
+    "server",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("host", String(255), nullable=False),
+    Column("boot", String(64), nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("folder", String(64), nullable=False),
+    Column("until", BigInteger, nullable=False),  #: microseconds since 1970, by the database's clock
 )
 
 activity_group = Table(

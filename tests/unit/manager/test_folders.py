@@ -68,10 +68,3 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(folders: Folders, tmp_p
     folders.remove([folders.relative("abc")])
     assert outside.exists()
     assert not folders.activity("abc").is_symlink()
-
-
-def test_halves_of_uploads_are_swept(folders: Folders) -> None:
-    folders.upload("whole").write_bytes(b"")
-    folders.upload("half.part").write_bytes(b"")
-    folders.sweep_parts()
-    assert folders.uploads() == ["whole"]

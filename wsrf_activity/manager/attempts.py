@@ -1,0 +1,43 @@
+"""One attempt as the server that holds it knows it, and what its end leaves to be read."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from wsrf_activity.engines.base import Lost, Outcome, Run
+from wsrf_activity.manager.outcome import Settled, last_line, read_results
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.phases import Phase
+
+
+@dataclass(slots=True, eq=False)
+class Attempt:
+    """One attempt that holds a slot, from its claim until it is settled."""
+
+    activity: Activity
+    run: Run | None = None
+    abort_reason: str | None = None
+    moved_limit: tuple[timedelta | None] | None = None  #: a new limit that came before there was a run to tell
+    speaking: asyncio.Lock = field(default_factory=asyncio.Lock)  #: what the work says is written in its order
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    heard: set["asyncio.Task[None]"] = field(default_factory=set)
+    task: "asyncio.Task[None] | None" = None
+
+    @property
+    def limit(self) -> timedelta | None:
+        """The limit of work that is in force, or about to be."""
+        return self.activity.work_limit if self.moved_limit is None else self.moved_limit[0]
+
+
+def stands(found: Activity | None, claimed: Activity) -> bool:
+    """Whether a claim was committed and is still ours."""
+    return found is not None and found.phase is Phase.EXECUTING and found.fence == claimed.fence
+
+
+def read_outcome(outcome: Outcome, folder: Path, attempt: int) -> Settled:
+    """Return an outcome with what its files say. Blocking."""
+    if isinstance(outcome, Lost):
+        return Settled(outcome)
+    words = last_line(folder / "stderr") if outcome.exit_code else ""
+    return Settled(outcome, read_results(outcome, folder, attempt), words)

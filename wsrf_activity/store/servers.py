@@ -1,0 +1,84 @@
+"""The statements about servers that share a database: their leases, by the database's own clock. PostgreSQL only."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import BigInteger, Connection, and_, delete, exists, literal_column, select, update
+from sqlalchemy.dialects import postgresql
+
+from wsrf_activity.model.phases import Phase
+from wsrf_activity.model.servers import Registered, Server
+from wsrf_activity.store.tables import activity as activities
+from wsrf_activity.store.tables import server as servers
+
+_MICROSECOND = timedelta(microseconds=1)
+_NOW = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger)
+_FIELDS = ("id", "host", "boot", "pid", "start", "folder")
+_HELD = and_(activities.c.phase == Phase.EXECUTING.value, activities.c.holder == servers.c.id)
+
+
+class Servers:
+    """The statements on one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Work in the transaction of ``connection``."""
+        self._connection = connection
+
+    def renew(self, server: Server, lease: timedelta) -> bool:
+        """Let a server's lease run anew; False where it had none: then others may have taken what it held."""
+        until = _NOW + lease // _MICROSECOND
+        valid = update(servers).where(servers.c.id == server.id, servers.c.until > _NOW).values(until=until)
+        if self._connection.execute(valid).rowcount == 1:
+            return True
+        row = {name: getattr(server, name) for name in _FIELDS}
+        begin = postgresql.insert(servers).values(**row, until=until)
+        self._connection.execute(begin.on_conflict_do_update(index_elements=["id"], set_={"until": until}))
+        return False
+
+    def holds_lease(self, server_id: str) -> bool:
+        """Whether the server's lease runs. Until the transaction ends nobody can take over what the server holds."""
+        valid = select(servers.c.id).where(servers.c.id == server_id, servers.c.until > _NOW)
+        return self._connection.execute(valid.with_for_update(read=True, key_share=True)).first() is not None
+
+    def leave(self, server_id: str) -> None:
+        """End a server's lease; it stays known for as long as it holds anything."""
+        self._connection.execute(update(servers).where(servers.c.id == server_id).values(until=_NOW, pid=0))
+        self.forget(server_id)
+
+    def others(self, server_id: str) -> Sequence[Registered]:
+        """Return all servers but this one, dead or alive."""
+        query = select(servers, (servers.c.until - _NOW).label("remaining")).where(servers.c.id != server_id)
+        return [
+            Registered(Server(**{name: row[name] for name in _FIELDS}), row["remaining"] * _MICROSECOND)
+            for row in self._connection.execute(query).mappings()
+        ]
+
+    def seize(self, server_id: str) -> Registered | None:
+        """Lock a server's row to take over what it holds; None where another does, or has done so.
+
+        While it is locked its lease is neither renewed nor relied upon.
+        """
+        query = select(servers, (servers.c.until - _NOW).label("remaining")).where(servers.c.id == server_id)
+        row = self._connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
+        if row is None:
+            return None
+        return Registered(Server(**{name: row[name] for name in _FIELDS}), row["remaining"] * _MICROSECOND)
+
+    def forget(self, server_id: str) -> None:
+        """Delete a server that holds nothing any more."""
+        holds = exists(select(activities.c.id).where(_HELD))
+        self._connection.execute(delete(servers).where(servers.c.id == server_id, ~holds))
+
+    def lost(self) -> Sequence[str]:
+        """Return what executes and is held by nobody that is known, as after an upgrade."""
+        query = select(activities.c.id).where(
+            activities.c.phase == Phase.EXECUTING.value, ~exists(select(servers.c.id).where(_HELD))
+        )
+        return self._connection.execute(query).scalars().all()
+
+    def held(self, server_id: str) -> dict[str, int]:
+        """Return what a server holds, and the fence of each."""
+        query = select(activities.c.id, activities.c.fence).where(
+            activities.c.phase == Phase.EXECUTING.value, activities.c.holder == server_id
+        )
+        return {row.id: row.fence for row in self._connection.execute(query)}
