@@ -149,7 +149,7 @@ class Manager:
             if condition.change and condition.since_version is None:
                 waiter.condition = replace(condition, since_version=activity.version)
             for known in filter(None, (activity, waiter.latest)):
-                if waiter.condition.holds(known):
+                if waiter.condition.holds(known) and not self._waiters.is_leaving(activity_id):
                     return self._visible(caller, known), False
             loop = asyncio.get_running_loop()
             timer = loop.call_later(seconds, _time_out, waiter.future)
