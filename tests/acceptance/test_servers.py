@@ -10,7 +10,7 @@ import pytest
 
 from tests import databases
 from tests.acceptance.commands import Gate
-from tests.acceptance.watching import Life, eventually
+from tests.acceptance.watching import eventually, processes_of
 from tests.server import Fault, Server, running
 
 CONFIG = """
@@ -103,11 +103,10 @@ def test_an_abort_and_a_destroy_reach_the_server_that_runs_the_work(
         aborted, destroyed = (wire.create(gates().held) for _ in range(2))
         for each in (aborted, destroyed):
             eventually(lambda each=each: wire.property(each, "EngineJobId") is not None)  # type: ignore[misc]  # as it is now
-        lives = [Life(int(wire.property(each, "EngineJobId") or "")) for each in (aborted, destroyed)]
+        assert all(processes_of(each) for each in (aborted, destroyed))
         wire.call("<act:Abort><act:Reason>enough</act:Reason></act:Abort>", aborted)
         assert wire.property(aborted, "Phase") == "Aborted"
         wire.destroy(destroyed)
         with pytest.raises(Fault):
             wire.document(destroyed)
-        for life in lives:
-            life.await_end()
+        assert processes_of(aborted) + processes_of(destroyed) == []
