@@ -44,10 +44,10 @@ def read_line(process: subprocess.Popen[bytes]) -> bytes:
 def test_a_pipeline_runs_there_as_it_would_run_here(shell: Shell) -> None:
     ended = shell.script(
         """set -o pipefail; tree="$WSRF_ACTIVITY_DATA/tree.ph"
-        printf '>b\\nGATTACA\\n>a\\nCCGG\\n' | acjob -t pipe "grep -v '>' | sort | tr ACGT TGCA" | rev > "$tree"
+        printf '>b\\nGATTACA\\n>a\\nCCGG\\n' | acjob -t pipe "grep -v '>' | sort | tr ACGT TGCA" | tr A-Z a-z > "$tree"
         echo $?; cat "$tree" """
     )
-    assert ended.stdout == b"0\nCCGG\nTGTAATC\n", ended.stderr
+    assert ended.stdout == b"0\nggcc\nctaatgt\n", ended.stderr
 
 
 def test_both_streams_and_the_exit_code_come_through(shell: Shell) -> None:

@@ -1,6 +1,7 @@
 """Work on this machine, in real processes: what goes in, what comes out, and what ends it."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import shutil
@@ -270,6 +271,15 @@ async def test_a_program_that_cannot_start_may_start_later(engine: LocalEngine, 
     assert (job.folder / "stdout").read_text() == "late\n"
 
 
+def opened(process: str) -> list[str]:
+    """Return what a process has open, but for libffi's own file, which some versions of that keep."""
+    links = []
+    for descriptor in Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            links.append(str(descriptor.readlink()))
+    return [link for link in links if "libffi" not in link]
+
+
 async def test_failing_to_start_costs_nothing(engine: LocalEngine, tmp_path: Path) -> None:
     job = gated(tmp_path, AT_GATE)
     for _ in range(20):
@@ -278,7 +288,7 @@ async def test_failing_to_start_costs_nothing(engine: LocalEngine, tmp_path: Pat
     assert sorted(os.listdir(job.folder)) == ["stderr", "stdout", "work"]
     run = await engine.start(job, nothing_said)
     # The three of every process, the channel and the report; it may just read about the work's process.
-    await until(lambda: len(os.listdir(f"/proc/{run.job_id}/fd")) == 5)
+    await until(lambda: len(opened(run.job_id)) == 5)
     await open_gate(job)
     await ended(run)
 

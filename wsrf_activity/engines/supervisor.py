@@ -14,7 +14,6 @@ import select
 import signal
 import socket
 import time
-import traceback
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -99,6 +98,9 @@ class Supervisor:
             except NotStarted as error:
                 self._answer(f"{FAILED} {error}")
             except Exception:
+                # From Python 3.14 on it needs more than all else here.
+                import traceback  # noqa: PLC0415 - so it is loaded by what has failed alone
+
                 attempt.write_whole(f"{order.folder}/{attempt.CRASH}", traceback.format_exc().encode())
                 raise
 
