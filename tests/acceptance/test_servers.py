@@ -17,7 +17,7 @@ CONFIG = """
 [limits]
 parallel = 3
 grace = "PT1S"
-lease = "PT2S"
+lease = "PT6S"
 wait = "PT20S"
 [principals.alice]
 token = "alice-0123456789abcdef"

@@ -140,7 +140,7 @@ async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
         found = holds()
         if found if isinstance(found, bool) else await found:
             return
-        assert turn < 8_000
+        assert turn < 30_000
         await asyncio.sleep(0.002 if turn > 20 else 0)
 
 

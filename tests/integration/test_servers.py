@@ -1,6 +1,7 @@
 """Several servers on one PostgreSQL: each sees at once what another has done, and all work has one holder."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -23,8 +24,10 @@ from wsrf_activity.model.phases import Phase
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.store.notices import Notice, payloads, read_payload
 
-ACCEPTS_ONLY = Limits(parallel=0, wait=PATIENCE)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
+#: No lease runs out but by `pause`, on a slow machine neither.
+WORKS = Limits(parallel=2, wait=PATIENCE, lease=30 * SECOND)
+ACCEPTS_ONLY = replace(WORKS, parallel=0)
 
 
 @pytest.fixture
@@ -36,7 +39,7 @@ def url(postgresql: databases.Cluster) -> AsyncIterator[str]:  # type: ignore[mi
 @pytest.fixture
 async def pair(url: str, tmp_path: Path) -> AsyncIterator[tuple[House, House]]:
     """Two servers: the first one accepts only, the second one works."""
-    first, second = House(url, tmp_path / "data", limits=ACCEPTS_ONLY), House(url, tmp_path / "data")
+    first, second = House(url, tmp_path / "data", limits=ACCEPTS_ONLY), House(url, tmp_path / "data", limits=WORKS)
     await first.open()
     await second.open()
     yield first, second
@@ -82,8 +85,11 @@ async def test_a_wait_hears_that_its_activity_is_gone(pair: tuple[House, House])
     wait = waiting(accepts, activity_id, Condition())
     await stands(accepts, activity_id)
     await works.manager.destroy(ADA, activity_id)
+    # Another server's end of the work may be heard of before its removal, and is an answer too.
+    with contextlib.suppress(NoSuchActivity):
+        assert (await wait)[0].phase is Phase.ABORTED
     with pytest.raises(NoSuchActivity):
-        await wait
+        await accepts.get(activity_id)
 
 
 async def test_the_reaper_hears_of_termination_times(pair: tuple[House, House]) -> None:
@@ -151,8 +157,8 @@ class TestLeases:
         ended = await accepts.manager.abort(ADA, aborted, "enough")
         assert (ended.phase, [error.description for error in ended.errors]) == (Phase.ABORTED, ["enough"])
         await accepts.manager.destroy(ADA, destroyed)
-        with pytest.raises(NoSuchActivity):
-            await wait
+        with contextlib.suppress(NoSuchActivity):
+            assert (await wait)[0].phase is Phase.ABORTED
         assert [works.engine.runs[each, 1].aborted for each in (aborted, destroyed)] == [True, True]
         limited = await works.running()
         await accepts.manager.modify(ADA, limited, lambda old: modified(old, replace(old, work_limit=HOUR)))
@@ -242,7 +248,7 @@ async def pause(house: House, **values: str) -> None:
     lease = house.manager._lease
     assert house.manager._membership._task is not None
     house.manager._membership._task.cancel()
-    said = {"until": "until - 10 * 1000000", **values}
+    said = {"until": "until - 3600 * 1000000::bigint", **values}
     assigned = ", ".join(f"{name} = {value}" for name, value in said.items())
     statement = f"UPDATE server SET {assigned} WHERE id = '{lease.id}'"
     await house.database.change(lambda records: records._connection.exec_driver_sql(statement))
