@@ -1,5 +1,6 @@
 """Several real servers on one PostgreSQL: killed and paused, and yet all work has one holder and one end."""
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -12,6 +13,10 @@ from tests import databases
 from tests.acceptance.commands import Gate
 from tests.acceptance.watching import eventually, processes_of
 from tests.server import Fault, Server, running
+
+pytestmark = pytest.mark.skipif(
+    os.environ.get("SERVERS") != "all", reason="several servers at once: runs where SERVERS=all, as in .ci/nightly"
+)
 
 CONFIG = """
 [limits]

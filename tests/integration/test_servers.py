@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -24,6 +25,9 @@ from wsrf_activity.model.phases import Phase
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.store.notices import Notice, payloads, read_payload
 
+pytestmark = pytest.mark.skipif(
+    os.environ.get("SERVERS") != "all", reason="several servers at once: runs where SERVERS=all, as in .ci/nightly"
+)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 #: No lease runs out but by `pause`, on a slow machine neither.
 WORKS = Limits(parallel=2, wait=PATIENCE, lease=30 * SECOND)
@@ -248,7 +252,7 @@ async def pause(house: House, **values: str) -> None:
     lease = house.manager._lease
     assert house.manager._membership._task is not None
     house.manager._membership._task.cancel()
-    said = {"until": "until - 3600 * 1000000::bigint", **values}
+    said = {"until": "until - 40 * 1000000", **values}
     assigned = ", ".join(f"{name} = {value}" for name, value in said.items())
     statement = f"UPDATE server SET {assigned} WHERE id = '{lease.id}'"
     await house.database.change(lambda records: records._connection.exec_driver_sql(statement))
