@@ -123,15 +123,18 @@ def test_a_database_that_is_away(on_postgresql: Server, gates: Callable[[], Gate
     server, gate = on_postgresql, gates()
     with server.client() as wire:
         held = begun(wire, gate)
+        wait = Asked(wire, "<act:Wait/>", held)
+        Asked(wire, "<act:ListActivities/>").reply()  # on a connection made after its: it has been read
         tell(server, 'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false', HANG_UP)
         refused(wire)
         with pytest.raises(Fault, match="does not answer"):
             wire.document(held)
         gate.open()
+        assert not wait.answered()
         tell(server, 'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-        eventually(lambda: accepted(wire))
-        assert wire.ended(held) == "Completed"
+        assert wait.reply().findtext(f"{{{ns.ACT}}}Phase") == "Completed"
         assert wire.result(held) == b"begun\nover\n"
+        eventually(lambda: accepted(wire))
         tell(server, HANG_UP)
         assert accepted(wire), "connections that ended unseen are the server's business, not the caller's"
     assert found(server, deep=True) == set()

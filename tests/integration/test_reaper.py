@@ -11,6 +11,7 @@ from tests.integration.house import ADA, House, until
 from tests.unit.model.strategies import NOON
 from wsrf_activity import reaper as rooms
 from wsrf_activity.engines.memory import MemoryRun
+from wsrf_activity.model import changes
 from wsrf_activity.model.errors import NoSuchActivity, Unavailable
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.reaper import Reaper
@@ -54,6 +55,17 @@ async def gone(house: House, activity_id: str) -> None:
         return not await stored(house, activity_id) and not folder(house, activity_id).exists()
 
     await until(holds)
+
+
+async def test_what_a_killed_server_was_destroying_is_destroyed(house: House) -> None:
+    activity_id = await house.running(input=b"data")
+    await house.manager.ledger.change(activity_id, changes.leave)
+    with pytest.raises(NoSuchActivity):
+        await house.get(activity_id)
+    await house.restart()
+    reaper = await _started(house)
+    await gone(house, activity_id)
+    await reaper.stop()
 
 
 async def test_running_work_ends_with_its_time(house: House, reaper: Reaper) -> None:

@@ -1,7 +1,6 @@
 """The use cases: start, read, list, wait, change, end. Each takes who calls, and shows nobody what is another's."""
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -149,7 +148,7 @@ class Manager:
             if condition.change and condition.since_version is None:
                 waiter.condition = replace(condition, since_version=activity.version)
             for known in filter(None, (activity, waiter.latest)):
-                if waiter.condition.holds(known) and not self._waiters.is_leaving(activity_id):
+                if waiter.condition.holds(known):
                     return self._visible(caller, known), False
             loop = asyncio.get_running_loop()
             timer = loop.call_later(seconds, _time_out, waiter.future)
@@ -259,8 +258,7 @@ class Manager:
         if found is None:
             return None
         if found.expired(self.clock()):
-            with contextlib.suppress(NoSuchActivity):
-                await self.remover.remove(found.id, "its time is over")
+            await self.remover.remove_expired(found.id, "its time is over")
             return None
         if found.request_digest != request.digest():
             raise RequestConflict(f"request id {request_id!r} has started another activity; use a new one")
@@ -388,7 +386,7 @@ class Manager:
         return activity
 
     def _visible(self, caller: Principal, activity: Activity | None) -> Activity:
-        if activity is None or activity.owner != caller.name or activity.expired(self.clock()):
+        if activity is None or activity.owner != caller.name or activity.leaving or activity.expired(self.clock()):
             raise NoSuchActivity
         return activity
 

@@ -46,8 +46,7 @@ class Ledger:
             if fence is not None and old.fence != fence:
                 raise FenceLost("the work has been taken over")
             new = step(old, now)
-            quiet = self.waiters.is_leaving(activity_id) and not new.leaving  # what asks its holder has to be heard
-            return new if records.save(old, new, between(old, new, now), quiet=quiet) else None
+            return new if records.save(old, new, between(old, new, now)) else None
 
         for _ in range(_TRIES):
             changed = await self.database.change(transaction)

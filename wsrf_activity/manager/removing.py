@@ -32,7 +32,7 @@ class Remover:
         self._runner = runner
         self._folders = folders
 
-    async def end_work(self, activity_id: str, reason: str, *, leaving: bool = False) -> None:
+    async def end_work(self, activity_id: str, reason: str) -> None:
         """Bring an activity to an end, whatever its phase, and return when nothing of its work is left.
 
         The server that holds the work ends it; where that is another one it is asked to.
@@ -40,7 +40,7 @@ class Remover:
 
         def step(old: Activity, now: datetime) -> Activity:
             if old.phase is Phase.EXECUTING and not self._mine(old):
-                return changes.ask_end(old, reason, leaving=leaving)
+                return changes.ask_end(old, reason)
             return _abort_unbegun(old, now, reason)
 
         while True:
@@ -57,11 +57,22 @@ class Remover:
         return activity.holder in (None, self._lease.id)
 
     async def remove(self, activity_id: str, reason: str) -> None:
-        """End the work and remove the activity; raises NoSuchActivity where another was quicker."""
-        with self._ledger.waiters.leaving(activity_id):
-            await self.end_work(activity_id, reason, leaving=True)
-            if not await self._remove((activity_id,)):
-                raise NoSuchActivity
+        """End the work and remove the activity; raises NoSuchActivity where another was quicker.
+
+        Work that has to end first can take its time: from the beginning on the activity is nobody's any more, on no
+        server, and where this one is killed meanwhile the reaper goes on.
+        """
+        left = await self._ledger.change(activity_id, _leave)
+        if left.leaving:
+            await self.remove_expired(activity_id, reason)
+        elif not await self._remove((activity_id,)):
+            raise NoSuchActivity
+
+    async def remove_expired(self, activity_id: str, reason: str) -> None:
+        """Remove what nobody sees any more; others may be at it as well."""
+        with contextlib.suppress(NoSuchActivity):
+            await self.end_work(activity_id, reason)
+            await self._remove((activity_id,))
 
     async def reap(self, now: datetime) -> int:
         """Remove what has expired by ``now`` and return how many activities that were.
@@ -146,6 +157,13 @@ class Remover:
 
 def _removals(after: str, records: Records) -> Sequence[str]:
     return records.removals(after, _BATCH)
+
+
+def _leave(activity: Activity, now: datetime) -> Activity:
+    """Let an activity whose work has to end first be destroyed, by one of those who ask for it."""
+    if activity.leaving:
+        raise NoSuchActivity
+    return activity if activity.phase.ended else changes.leave(activity, now)
 
 
 def _abort_unbegun(activity: Activity, now: datetime, reason: str) -> Activity:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -35,7 +35,7 @@ class Waiter:
 
     condition: Condition
     future: "asyncio.Future[Activity | None]"
-    insider: bool = False  #: whether it hears of the end of what is being destroyed
+    insider: bool = False  #: whether it hears of the work's end where the activity is being destroyed
     latest: Activity | None = None  #: what was published while the waiter was still reading
 
 
@@ -45,7 +45,6 @@ class Waiters:
     def __init__(self) -> None:
         """Begin with nobody waiting."""
         self._waiting: defaultdict[str, set[Waiter]] = defaultdict(set)
-        self._leaving: set[str] = set()
         self.stopping = False
 
     @contextmanager
@@ -64,30 +63,15 @@ class Waiters:
                 del self._waiting[activity_id]
 
     def publish(self, activity: Activity) -> None:
-        """Tell those whose condition now holds."""
-        leaving = activity.leaving or self.is_leaving(activity.id)
+        """Tell those whose condition now holds; of what is being destroyed only insiders hear more than that."""
+        if activity.leaving:
+            self._tell_gone(waiter for waiter in self._waiting.get(activity.id, ()) if not waiter.insider)
         for waiter in self._waiting.get(activity.id, ()):
-            if leaving and not waiter.insider:
-                continue
             if waiter.latest is not None and waiter.latest.version >= activity.version:
                 continue  # what another server did was read before this, and may be told after it
             waiter.latest = activity
             if not waiter.future.done() and waiter.condition.holds(activity):
                 waiter.future.set_result(activity)
-
-    def is_leaving(self, activity_id: str) -> bool:
-        """Whether an activity is being destroyed."""
-        return activity_id in self._leaving
-
-    @contextmanager
-    def leaving(self, activity_id: str) -> Iterator[None]:
-        """Keep the end of the work of an activity that is destroyed to ourselves: who waits hears that it is gone."""
-        self._leaving.add(activity_id)
-        try:
-            yield
-        finally:
-            self._leaving.discard(activity_id)
-            self.gone(activity_id)
 
     def news(self, activity_id: str, version: int) -> bool:
         """Whether somebody waits for an activity who does not know this version of it."""
@@ -100,7 +84,10 @@ class Waiters:
 
     def gone(self, activity_id: str) -> None:
         """Tell all who wait for an activity that it is no more."""
-        for waiter in self._waiting.get(activity_id, ()):
+        self._tell_gone(self._waiting.get(activity_id, ()))
+
+    def _tell_gone(self, waiters: Iterable[Waiter]) -> None:
+        for waiter in waiters:
             if not waiter.future.done():
                 waiter.future.set_result(None)
 

@@ -138,7 +138,7 @@ class Activity:
     fence: int = 0  #: who holds a lower number has lost the work to another
     holder: str | None = None  #: the server that executes it
     ending: str | None = None  #: why the holder is asked to end it
-    leaving: bool = False  #: whether it is then removed, so that who waits is told that it is gone
+    leaving: bool = False  #: whether it is being destroyed: nobody sees it any more
     engine: str = "local"
     engine_job: str | None = None
     exit_code: int | None = None

@@ -29,10 +29,15 @@ def take_over(activity: Activity, holder: str | None = None) -> Activity:
     return replace(activity, holder=holder, fence=activity.fence + 1, version=activity.version + 1)
 
 
-def ask_end(activity: Activity, reason: str, *, leaving: bool) -> Activity:
+def ask_end(activity: Activity, reason: str) -> Activity:
     """Ask the server that holds the work to end it; once more where that was asked before and perhaps not heard."""
-    asked = replace(activity, ending=activity.ending or reason, leaving=activity.leaving or leaving)
-    return replace(asked, version=activity.version + 1)
+    return replace(activity, ending=activity.ending or reason, version=activity.version + 1)
+
+
+def leave(activity: Activity, now: datetime) -> Activity:
+    """Let an activity be destroyed: its time is over, so that it is removed whoever is killed meanwhile."""
+    terminates = now if activity.terminates is None else min(now, activity.terminates)
+    return replace(activity, leaving=True, terminates=terminates, version=activity.version + 1)
 
 
 def give_job(activity: Activity, job_id: str) -> Activity:

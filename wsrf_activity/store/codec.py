@@ -61,7 +61,8 @@ def activity_row(activity: Activity) -> dict[str, Any]:
         "results": [_result(result) for result in activity.results],
         "has_input": activity.has_input,
         "request_digest": activity.request_digest,
-        **({"ending": activity.ending, "leaving": activity.leaving} if activity.ending is not None else {}),
+        **({"ending": activity.ending} if activity.ending is not None else {}),
+        **({"leaving": True} if activity.leaving else {}),
     }
     return row
 

@@ -61,11 +61,8 @@ class Records:
         self._announce(activity)
         return True
 
-    def save(self, old: Activity, new: Activity, events: Sequence[Event], *, quiet: bool = False) -> bool:
-        """Write the next version of an activity; False where it has changed since ``old`` was read.
-
-        A ``quiet`` change is not announced to other servers.
-        """
+    def save(self, old: Activity, new: Activity, events: Sequence[Event]) -> bool:
+        """Write the next version of an activity; False where it has changed since ``old`` was read."""
         if new is old:
             return True
         unchanged = {"of": old.id, "was_version": old.version, "was_phase": old.phase.value, "was_fence": old.fence}
@@ -75,8 +72,7 @@ class Records:
                 self._connection.execute(delete(groups).where(groups.c.activity_id == new.id))
                 self._set_groups(new)
             self._log(events)
-            if not quiet:
-                self._announce(new)
+            self._announce(new)
         return changed
 
     def remove(self, folders: Mapping[str, str], *, expired_by: datetime | None = None) -> Sequence[str]:
