@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from tests.unit.model.xpath_strategies import xpath_expressions
 from wsrf_activity.model import ns
 from wsrf_activity.model.errors import InvalidQuery, QueryFailed, UnknownQueryDialect
 from wsrf_activity.soap import query
-from wsrf_activity.soap.xpath_cost import Facts, NotUnderstood, estimate
 
 SECOND = 1.0  #: of the processor's time
 
@@ -167,51 +167,11 @@ def test_useful_expressions_are_answered(text: str) -> None:
     assert ask(text, document(300))
 
 
-def _names() -> st.SearchStrategy[str]:
-    return st.sampled_from(["*", "node()", "text()", "act:Group", "act:Error", "@kind", "@*", ".", ".."])
-
-
-def _axes() -> st.SearchStrategy[str]:
-    axes = ["child", "descendant", "descendant-or-self", "ancestor", "following", "preceding", "following-sibling"]
-    tests = st.sampled_from(["*", "node()", "act:Group"])
-    return st.builds("{}::{}".format, st.sampled_from([*axes, "preceding-sibling", "parent", "namespace"]), tests)
-
-
-def _expressions() -> st.SearchStrategy[str]:
-    paths = st.lists(st.one_of(_names(), _axes()), min_size=1, max_size=3)
-    path = st.builds(
-        lambda start, steps, join: start + join.join(steps),
-        st.sampled_from(["", "/", "//"]),
-        paths,
-        st.sampled_from(["/", "//"]),
-    )
-    leaves = st.one_of(
-        path, st.sampled_from(["1", "'group'", "position()", "last()", "string(/)", "name()", "//text()"])
-    )
-
-    def grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-        operators = st.sampled_from(["|", "=", "!=", "<", "+", "and", "or", "div", "*"])
-        return st.one_of(
-            st.builds("{}[{}]".format, path, inner),
-            st.builds("{}[{}]/{}".format, path, inner, path.map(lambda text: text.lstrip("/"))),
-            st.builds("({})[{}]".format, path, inner),
-            st.builds("{} {} {}".format, inner, operators, inner),
-            st.builds("count({})".format, path),
-            st.builds("translate({}, {}, {})".format, inner, inner, inner),
-            st.builds("contains({}, {})".format, inner, inner),
-            st.builds("concat({}, {})".format, inner, inner),
-            st.builds("not({})".format, inner),
-            st.builds("sum({})".format, path),
-        )
-
-    return st.recursive(leaves, grown, max_leaves=8)
-
-
 DOCUMENTS = {groups: document(groups, "a" * (2000 // groups)) for groups in (3, 40, 1500)}
 
 
 @settings(max_examples=300, deadline=None, derandomize=True)
-@given(text=_expressions(), groups=st.sampled_from(sorted(DOCUMENTS)))
+@given(text=xpath_expressions(), groups=st.sampled_from(sorted(DOCUMENTS)))
 def test_no_accepted_expression_takes_long(text: str, groups: int) -> None:
     """Whatever it is made of: the bound is one."""
     root = DOCUMENTS[groups]
@@ -219,22 +179,3 @@ def test_no_accepted_expression_takes_long(text: str, groups: int) -> None:
     with contextlib.suppress(InvalidQuery, QueryFailed):
         ask(text, root)
     assert time.process_time() - began < SECOND
-
-
-FACTS = Facts.of(document(3))
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.text(alphabet="ab:*/@.[]()'\"|=<>!+-,$ 1", max_size=40))
-def test_any_text_is_understood_or_not(text: str) -> None:
-    """The reader ends, and raises nothing else. libxml2 itself takes ``a(`` for an expression."""
-    with contextlib.suppress(NotUnderstood):
-        assert estimate(text, FACTS) > 0
-
-
-@given(_expressions())
-def test_every_expression_is_understood(text: str) -> None:
-    """What libxml2 takes for one, and is one."""
-    with contextlib.suppress(etree.XPathError):
-        etree.XPath(text, namespaces={"act": ns.ACT})
-        assert estimate(text, FACTS) > 0

@@ -6,6 +6,7 @@ after another, which for a path downwards is far less than ``once`` as many time
 """
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -29,6 +30,13 @@ _DOWN = frozenset({"child", "attribute", "self", "namespace"})  #: axes whose no
 
 class NotUnderstood(ValueError):
     """An expression that is not XPath 1.0, or is nested too deeply to be looked at."""
+
+
+class Misused(NotUnderstood):
+    """An expression with something else where a node set must be, or a position without a predicate.
+
+    libxml2 notices when it evaluates that part, which it may do for some documents only.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ class _Reader:
         self._tokens = _tokens(text)
         self._facts = facts
         self._at = 0
+        self._predicates_open = 0
 
     def read(self) -> int:
         value = self._expression(0)
@@ -138,6 +147,7 @@ class _Reader:
         return min(self._facts.nodes * self._characters(value), value.times * self._facts.text)
 
     def _united(self, left: _Value, right: _Value) -> _Value:
+        _need_nodes("|", left, right)
         size = min(left.size + right.size, self._facts.nodes)
         merging = left.size * right.size * _COMPARE + size * _STEP
         once, each = left.once + right.once + merging, left.each + right.each + merging * self._facts.nodes
@@ -159,7 +169,10 @@ class _Reader:
             return self._steps(root)
         if self._begins_step(0):
             return self._steps(self._step(here))
-        value = self._predicates(self._primary())
+        value = self._primary()
+        if self._peek() in ("[", "/", "//"):
+            _need_nodes(self._peek(), value)
+        value = self._predicates(value)
         return self._steps(value) if self._peek() in ("/", "//") else value
 
     def _begins_step(self, ahead: int) -> bool:
@@ -230,7 +243,9 @@ class _Reader:
 
     def _predicate(self) -> _Value:
         self._take("[")
+        self._predicates_open += 1
         value = self._expression(0)
+        self._predicates_open -= 1
         self._take("]")
         return replace(value, once=value.once + _CALL, each=value.each + _CALL * self._facts.nodes)
 
@@ -249,8 +264,7 @@ class _Reader:
             self._take(")")
             return value
         if token == "$":
-            self._take()
-            return self._text(0)
+            raise NotUnderstood(f"there is no variable ${self._take()}")
         if token[0] in "\"'" or token[0].isdigit() or token[0] == ".":
             return self._text(len(token))
         if self._peek() != "(":
@@ -268,6 +282,9 @@ class _Reader:
                 self._take(",")
             arguments.append(self._expression(0))
         self._take(")")
+        _check_call(name, arguments)
+        if name in ("last", "position") and not self._predicates_open:
+            raise Misused(f"{name}() stands outside a predicate")
         if not arguments:  # string() and some others are then about the context node
             arguments.append(self._nodes(_CALL, _CALL * self._facts.nodes, 1, 1))
         return self._called(name, arguments)
@@ -289,6 +306,21 @@ class _Reader:
         return _Value(once, each, 0, 0, max(length, 30), max(lengths, 30 * self._facts.nodes))
 
 
+#: How many arguments each function takes, at least and at most (XPath 1.0, section 4).
+_ARGUMENTS: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("last", "position", "true", "false"), (0, 0)),
+    **dict.fromkeys(("local-name", "namespace-uri", "name", "string", "string-length"), (0, 1)),
+    **dict.fromkeys(("normalize-space", "number"), (0, 1)),
+    **dict.fromkeys(("count", "id", "boolean", "not", "lang", "sum", "floor", "ceiling", "round"), (1, 1)),
+    **dict.fromkeys(("starts-with", "contains", "substring-before", "substring-after"), (2, 2)),
+    "substring": (2, 3),
+    "translate": (3, 3),
+    "concat": (2, sys.maxsize),
+}
+
+#: Functions whose argument must be a node set.
+_OF_NODES = frozenset({"count", "sum", "local-name", "namespace-uri", "name"})
+
 #: Functions that make no string values of the nodes they are given.
 _WORDLESS = frozenset({"count", "boolean", "not", "last", "position", "true", "false"})
 
@@ -304,6 +336,27 @@ _LENGTHS: dict[str, Callable[[list[int]], int]] = {
     ),
     **dict.fromkeys(("true", "false", "lang", "contains", "starts-with"), lambda lengths: 0),
 }
+
+
+def _check_call(name: str, given: list[_Value]) -> None:
+    if name not in _ARGUMENTS:
+        raise NotUnderstood(f"there is no function {name}()")
+    least, most = _ARGUMENTS[name]
+    if not least <= len(given) <= most:
+        raise NotUnderstood(f"{name}() does not take {len(given)} arguments")
+    if name in _OF_NODES:
+        _need_nodes(f"{name}()", *given)
+
+
+def _need_nodes(where: str, *values: _Value) -> None:
+    if not all(value.size for value in values):
+        raise Misused(f"{where} is for node sets")
+
+
+def prefixes_of(text: str) -> frozenset[str]:
+    """Return the prefixes that an expression uses. Raises NotUnderstood."""
+    names = (token for token in _tokens(text) if token[0] not in "\"'")
+    return frozenset(name.partition(":")[0] for name in names if ":" in name.strip(":"))
 
 
 def _tokens(text: str) -> list[str]:
