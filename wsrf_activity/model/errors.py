@@ -20,6 +20,12 @@
         UnknownQueryDialect
         InvalidQuery
         QueryFailed
+        UnknownTopicDialect
+        InvalidTopicExpression
+        TopicNotSupported
+        InvalidFilter
+        InvalidMessageContentExpression
+        InvalidProducerPropertiesExpression
         TooBusy
         TooLarge
       Unavailable
@@ -134,6 +140,35 @@ class InvalidQuery(Refused):
 
 class QueryFailed(Refused):
     """The query is well formed but could not be evaluated."""
+
+
+class UnknownTopicDialect(Refused):
+    """The dialect of a topic expression is not offered (WS-BaseNotification 1.3, section 4.2)."""
+
+
+class InvalidTopicExpression(Refused):
+    """A topic expression that is not in its dialect's grammar, uses an undeclared prefix, or is too long."""
+
+
+class TopicNotSupported(Refused):
+    """A topic expression that no published topic can ever match."""
+
+
+class InvalidFilter(Refused):
+    """A filter of a kind or in a dialect that is not offered."""
+
+    def __init__(self, description: str, unknown: str) -> None:
+        """Keep the clark name of the filter's element."""
+        super().__init__(description)
+        self.unknown = unknown
+
+
+class InvalidMessageContentExpression(Refused):
+    """A filter on messages that is not an expression of its language, or costs too much."""
+
+
+class InvalidProducerPropertiesExpression(Refused):
+    """A filter on the producer's properties that is not an expression of its language, or costs too much."""
 
 
 class TooBusy(Refused):

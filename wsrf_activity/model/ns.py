@@ -85,3 +85,8 @@ XPATH10: Final = "http://www.w3.org/TR/1999/REC-xpath-19991116"
 TOPIC_SIMPLE: Final = f"{WSTOP}/TopicExpression/Simple"
 TOPIC_CONCRETE: Final = f"{WSTOP}/TopicExpression/Concrete"
 TOPIC_FULL: Final = f"{WSTOP}/TopicExpression/Full"
+#: ONVIF's, and the form of it in the examples of ONVIF's specification, which clients have copied.
+TOPIC_CONCRETE_SETS: Final = (
+    "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet",
+    "http://docs.oasis-open.org/wsnt/t-1/TopicExpression/ConcreteSet",
+)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import cast
 
 from lxml import etree
 
@@ -16,6 +17,8 @@ from wsrf_activity.model.lifetime import format_duration, stamp
 MAX_TEXT = 2000  #: characters of what is said in a fault: it may quote what the client sent
 ERROR_CODES = "urn:wsrf-activity:1:error"  #: the dialect of our wsrf-bf:ErrorCode
 SENDER, RECEIVER, MUST_UNDERSTAND = "Sender", "Receiver", "MustUnderstand"
+#: Elements of a fault beside those of every base fault: names, and texts where there are any.
+Extras = Iterable[tuple[str, str | etree.QName | None]]
 _GENERIC = f"{{{ns.BF}}}BaseFault"  #: of problems that have no fault of their own
 _UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -48,38 +51,43 @@ class _Typed:
 
     element: str
     code: str = SENDER
-    extras: Callable[[errors.Problem], Iterable[tuple[str, str | None]]] = field(default=lambda problem: ())
+    extras: Callable[[errors.Problem], Extras] = field(default=lambda problem: ())
 
 
 def _act(name: str) -> str:
     return f"{{{ns.ACT}}}{name}"
 
 
-def _invalid_parameter(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+def _invalid_parameter(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.InvalidParameter)
     row = None if problem.row is None else str(problem.row)
     return ((_act("Parameter"), problem.parameter), (_act("Row"), row), (_act("Column"), problem.column))
 
 
-def _too_busy(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+def _too_busy(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.TooBusy)
     return ((_act("RetryAfter"), format_duration(problem.retry_after)),)
 
 
-def _version(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+def _version(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.VersionMismatch)
     return ((_act("CurrentVersion"), str(problem.current)),)
 
 
-def _state(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+def _state(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.InvalidState)
     return ((_act("Phase"), problem.phase),)
 
 
-def _initial_time(problem: errors.Problem) -> Iterable[tuple[str, str | None]]:
+def _initial_time(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.TerminationTimeRejected)
     latest = None if problem.latest is None else stamp(problem.latest)
     return ((f"{{{ns.WSNT}}}MinimumTime", stamp(problem.earliest)), (f"{{{ns.WSNT}}}MaximumTime", latest))
+
+
+def _unknown_filter(problem: errors.Problem) -> Extras:
+    assert isinstance(problem, errors.InvalidFilter)
+    return ((f"{{{ns.WSNT}}}UnknownFilter", etree.QName(problem.unknown)),)
 
 
 _TABLE: dict[type[errors.Problem], _Typed] = {
@@ -102,6 +110,12 @@ _TABLE: dict[type[errors.Problem], _Typed] = {
     errors.UnknownQueryDialect: _Typed(f"{{{ns.RP}}}UnknownQueryExpressionDialectFault"),
     errors.InvalidQuery: _Typed(f"{{{ns.RP}}}InvalidQueryExpressionFault"),
     errors.QueryFailed: _Typed(f"{{{ns.RP}}}QueryEvaluationErrorFault"),
+    errors.UnknownTopicDialect: _Typed(f"{{{ns.WSNT}}}TopicExpressionDialectUnknownFault"),
+    errors.InvalidTopicExpression: _Typed(f"{{{ns.WSNT}}}InvalidTopicExpressionFault"),
+    errors.TopicNotSupported: _Typed(f"{{{ns.WSNT}}}TopicNotSupportedFault"),
+    errors.InvalidFilter: _Typed(f"{{{ns.WSNT}}}InvalidFilterFault", SENDER, _unknown_filter),
+    errors.InvalidMessageContentExpression: _Typed(f"{{{ns.WSNT}}}InvalidMessageContentExpressionFault"),
+    errors.InvalidProducerPropertiesExpression: _Typed(f"{{{ns.WSNT}}}InvalidProducerPropertiesExpressionFault"),
     errors.TooBusy: _Typed(_act("TooBusyFault"), SENDER, _too_busy),
 }
 
@@ -126,7 +140,8 @@ def _written(
     detail = base_fault(typed.element, problem.description, now, originator, code, problem.__cause__)
     for tag, text in typed.extras(problem):
         if text is not None:
-            etree.SubElement(detail, tag).text = sayable(text)
+            # lxml declares the namespace of a QName, of which its stubs know nothing.
+            etree.SubElement(detail, tag).text = sayable(text) if isinstance(text, str) else cast(str, text)
     return detail
 
 

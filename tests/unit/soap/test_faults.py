@@ -31,6 +31,8 @@ def made(kind: type[errors.Problem], text: str) -> errors.Problem:
         return kind(text, 7)
     if issubclass(kind, errors.InvalidState):
         return kind(text, "Completed")
+    if issubclass(kind, errors.InvalidFilter):
+        return kind(text, "{urn:other}Sieve")
     return kind(text)
 
 
@@ -48,6 +50,14 @@ def test_each_problem_is_a_valid_fault(kind: type[errors.Problem], version: enve
     assert "it cannot be: " in (again.findtext(f"{{{ns.BF}}}Description") or "")
     status = envelope.http_status(version, fault)
     assert status == (400 if version.is_12 and fault.code == faults.SENDER else 500)
+
+
+def test_a_filter_that_is_not_offered_is_named() -> None:
+    """By its QName, whose namespace is declared where the reader looks for it."""
+    [detail] = faults.fault_of(errors.InvalidFilter("no", "{urn:other}Sieve"), NOW, None).detail
+    [unknown] = etree.fromstring(etree.tostring(detail)).iter(f"{{{ns.WSNT}}}UnknownFilter")
+    prefix, _, local = (unknown.text or "").partition(":")
+    assert (unknown.nsmap[prefix], local) == ("urn:other", "Sieve")
 
 
 def test_the_caller_is_blamed_for_what_the_caller_can_mend() -> None:
