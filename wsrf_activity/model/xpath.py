@@ -24,11 +24,14 @@ class NeverEvaluates(NotAccepted):
     """An expression of the language that fails wherever it is evaluated, such as ``count('text')``."""
 
 
-def compiled(text: str, prefixes: Mapping[str, str], facts: Facts, most: int = MAX_COST) -> etree.XPath:
+def compiled(
+    text: str, prefixes: Mapping[str, str], facts: Facts, most: int = MAX_COST, *, truth: bool = False
+) -> etree.XPath:
     """Return an expression to be evaluated on documents no larger than ``facts``.
 
     Where the default namespace is among the prefixes it has no effect: in XPath 1.0 a name without prefix is in no
-    namespace (section 2.3). ``most`` nanoseconds are affordable. Raises NotAccepted, and its NeverEvaluates.
+    namespace (section 2.3). ``most`` nanoseconds are affordable. With ``truth`` it gives what XPath's
+    boolean() makes of the value. Raises NotAccepted, and its NeverEvaluates.
     """
     if not text.strip():
         raise NotAccepted("the expression is empty")
@@ -36,7 +39,7 @@ def compiled(text: str, prefixes: Mapping[str, str], facts: Facts, most: int = M
         raise NotAccepted(f"an expression may have at most {MAX_LENGTH} characters")
     known = {prefix: uri for prefix, uri in prefixes.items() if prefix and uri}
     try:
-        made = etree.XPath(text, namespaces=known, regexp=False, smart_strings=False)
+        made = etree.XPath(f"boolean({text})" if truth else text, namespaces=known, regexp=False, smart_strings=False)
         cost = estimate(text, facts)
         unknown = prefixes_of(text) - known.keys() - _NO_PREFIXES.keys()
     except Misused as error:

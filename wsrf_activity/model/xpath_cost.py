@@ -63,6 +63,16 @@ class Facts:
                 characters += sum(map(len, (element.text or "", element.tail or "", *element.attrib.values())))
         return cls(nodes + 1, depth + 2, width, attributes, characters + 1)
 
+    def within(self, other: "Facts") -> bool:
+        """Return whether a document is no larger than another in any way."""
+        return (
+            self.nodes <= other.nodes
+            and self.depth <= other.depth
+            and self.width <= other.width
+            and self.attributes <= other.attributes
+            and self.characters <= other.characters
+        )
+
     @property
     def text(self) -> int:
         """Characters of the string values of all nodes together: a text is in the value of each of its ancestors."""
