@@ -285,7 +285,7 @@ def _what_next(shown: Console) -> None:
     python = shlex.quote(sys.executable)
     steps = (
         ("start a server that stays", f"{program} serve"),
-        ("in a second terminal, a pipeline as if it ran there", f'{job} "tr a-z A-Z | rev" < /etc/hostname'),
+        ("in a second terminal, a pipeline as if it ran there", f'{job} "tr a-z A-Z" < /etc/hostname'),
         ("leave work there, and come back for it", f'{job} -t poll "sleep 5; date" | {poll} -i 10'),
         ("see what there is", f"{program} list"),
         ("what a SOAP toolkit sees", f'{python} -m zeep "http://127.0.0.1:8427/activity?wsdl"'),
