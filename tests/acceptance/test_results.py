@@ -179,6 +179,19 @@ def test_output_as_it_is_written(wire: Wire, gates: Callable[[], Gate]) -> None:
     assert followed.content == b"one\ntwo\n"
 
 
+def test_what_is_there_while_more_is_written(wire: Wire) -> None:
+    """As much as the answer says, not as much as there is by its end; and the connection is good for the next."""
+    busy = wire.create("while :; do echo line; done")
+    eventually(lambda: len(get(wire, busy, "stdout").content) > 5)
+    sizes = []
+    for _ in range(10):
+        response = get(wire, busy, "stdout")
+        assert len(response.content) == int(response.headers["content-length"])
+        sizes.append(len(response.content))
+    assert sizes == sorted(sizes)
+    wire.destroy(busy)
+
+
 def test_following_from_where_a_client_was(wire: Wire, gates: Callable[[], Gate]) -> None:
     """A client that was cut off misses nothing and gets nothing twice."""
     gate = gates()

@@ -31,8 +31,25 @@ async def serve(manager: Manager, caller: Principal, request: Request) -> Respon
         return _complete(request, content, content.result)
     if request.query_params.get("follow", "") in ("true", "1"):
         return _followed(manager, caller, request, content)
+    return _so_far(request, content)
+
+
+def _so_far(request: Request, content: Content) -> Response:
+    """Send what the work has written by now. A FileResponse would tell that size, and then send what came since."""
     headers = {**_headers(content), "cache-control": "no-store"}
-    return _file(content, headers)
+    if "range" in request.headers or not content.path.is_file():
+        return _file(content, headers)
+    size = content.path.stat().st_size
+    headers |= {"accept-ranges": "bytes", "content-length": str(size)}
+    return StreamingResponse(_first(content.path, size), headers=headers, media_type=content.media_type)
+
+
+async def _first(path: Path, size: int) -> AsyncIterator[bytes]:
+    """Yield so many bytes of a file that may grow."""
+    position = 0
+    while position < size and (data := await asyncio.to_thread(_read, path, position)):
+        yield data[: size - position]
+        position += len(data)
 
 
 def _complete(request: Request, content: Content, result: Result) -> Response:
