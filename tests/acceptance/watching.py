@@ -112,6 +112,11 @@ class Asked:
         """Hang up after a test that failed before it had the answer."""
         self._connection.close()
 
+    @property
+    def port(self) -> int:
+        """Our end of the connection."""
+        return int(self._connection.sock.getsockname()[1])
+
     def answered(self) -> bool:
         """Say whether an answer has come, or the connection was closed."""
         return bool(select.select([self._connection.sock], [], [], 0)[0])

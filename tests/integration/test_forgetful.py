@@ -52,7 +52,7 @@ async def test_a_claim_whose_commit_was_not_answered_is_not_forgotten(house: Hou
     first = await house.running()
     waiting = await house.create()
     database = Forgetful(house.database)
-    house.manager._runner._parallel = 2
+    house.manager._runner._slots.parallel = 2
     database.losing = 1
     house.manager._runner.wake()
     await house.begun(waiting)

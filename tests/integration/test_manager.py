@@ -194,10 +194,10 @@ class TestSlots:
     @staticmethod
     async def order_of(house: House, callers: list[Principal], wanted: str) -> None:
         """Fill the queue while nothing is taken from it, then let one at a time run."""
-        house.manager._runner._parallel = 0
+        house.manager._runner._slots.parallel = 0
         house.engine.asked.clear()
         owners = {await house.create(who): who.name for who in callers}
-        house.manager._runner._parallel = 1
+        house.manager._runner._slots.parallel = 1
         house.manager._runner.wake()
         for number in range(len(callers)):
             await until(lambda: len(house.engine.asked) > number)  # noqa: B023
@@ -216,10 +216,10 @@ class TestSlots:
         await house.close()
 
     async def test_an_expired_one_is_not_begun(self, small: House) -> None:
-        small.manager._runner._parallel = 0
+        small.manager._runner._slots.parallel = 0
         late = await small.create(lifetime=timedelta(seconds=1))
         small.now += timedelta(seconds=1)
-        small.manager._runner._parallel = 2
+        small.manager._runner._slots.parallel = 2
         fresh = await small.running()
         assert [each for each, _ in small.engine.asked] == [fresh]
         with pytest.raises(NoSuchActivity):
@@ -391,7 +391,7 @@ class TestAbort:
     """Whatever the phase, what is aborted has ended when the answer comes."""
 
     async def test_while_it_is_queued(self, house: House) -> None:
-        house.manager._runner._parallel = 0
+        house.manager._runner._slots.parallel = 0
         activity_id = await house.create()
         aborted = await house.manager.abort(ADA, activity_id, "enough")
         assert (aborted.phase, aborted.errors[0].description) == (Phase.ABORTED, "enough")
@@ -547,7 +547,7 @@ class TestRestart:
         assert (ended.phase, ended.attempt, ended.fence) == (Phase.COMPLETED, 1, 5)
 
     async def test_what_was_queued_begins(self, house: House) -> None:
-        house.manager._runner._parallel = 0
+        house.manager._runner._slots.parallel = 0
         made = []
         for _ in range(3):
             made.append(await house.create())
@@ -636,7 +636,7 @@ class TestWait:
     """Nobody waits in vain."""
 
     async def test_for_phases_changes_and_versions(self, house: House) -> None:
-        house.manager._runner._parallel = 0
+        house.manager._runner._slots.parallel = 0
         activity_id = await house.create()
         wait = house.manager.wait
         queued, timed_out = await wait(ADA, activity_id, Condition(frozenset(LIVE)), None)
@@ -655,7 +655,7 @@ class TestWait:
             changed, timed_out = await task
             assert (changed.name, timed_out) == ("n", False)
         assert not executing.done()
-        house.manager._runner._parallel = 1
+        house.manager._runner._slots.parallel = 1
         house.manager._runner.wake()
         assert (await executing).phase is Phase.EXECUTING
         await house.begun(activity_id)
@@ -751,9 +751,9 @@ class TestTermination:
 
 async def test_owners_share_slots(small: House) -> None:
     """With more slots than one, who runs least comes first, however long another's queue is."""
-    small.manager._runner._parallel = 0
+    small.manager._runner._slots.parallel = 0
     owners = {await small.create(who): who.name for who in [ADA] * 10 + [BOB] * 2}
-    small.manager._runner._parallel = 4
+    small.manager._runner._slots.parallel = 4
     small.manager._runner.wake()
     await until(lambda: len(small.engine.asked) == 4)
     assert Counter(owners[each] for each, _ in small.engine.asked) == {"ada": 2, "bob": 2}

@@ -129,7 +129,7 @@ async def test_two_servers_share_a_queue(pair: tuple[House, House]) -> None:
     accepts, works = pair
     made = [await accepts.create() for _ in range(12)]
     await until(lambda: len(works.engine.asked) == works.limits.parallel)
-    accepts.manager._runner._parallel = 2
+    accepts.manager._runner._slots.parallel = 2
     accepts.manager._runner.wake()
 
     def asked() -> list[str]:

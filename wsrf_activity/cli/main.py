@@ -63,10 +63,15 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option, which Typer reads from
     drain: Annotated[
         bool, typer.Option("--drain", help="When told to stop, wait for the work that runs; told twice, do not.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Server processes behind the port (1); several need PostgreSQL.", metavar="N")
+    ] = None,
 ) -> None:
     """Start the server; Ctrl-C stops it, and the work under way goes on."""
     given = {"data": data, "files": files, "host": host, "port": port, "database": database, "base_url": base_url}
     options: dict[str, object] = {key: value for key, value in given.items() if value is not None}
+    if workers is not None:
+        options["workers"] = workers
     for name, wanted in (("no_auth", no_auth), ("drain", drain)):
         if wanted:
             options[name] = True

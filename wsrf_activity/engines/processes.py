@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from signal import Signals
 from typing import NamedTuple
 
+_PR_SET_PDEATHSIG = 1  # of prctl(2)
+
 
 class Process(NamedTuple):
     """One line of /proc/PID/stat, as far as it is of use."""
@@ -40,6 +42,21 @@ def everybody() -> Iterator[Process]:
     for name in os.listdir("/proc"):
         if name.isdecimal() and (process := find(int(name))) is not None:
             yield process
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and it has not ended."""
+    process = find(pid)
+    return process is not None and process.state not in "ZX"
+
+
+def end_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends, which is ``parent``; end now where that has ended."""
+    import ctypes  # noqa: PLC0415 - every supervisor imports this module, and has no use for that one
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, Signals.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def below(root: int) -> Iterator[Process]:

@@ -17,6 +17,7 @@ from wsrf_activity.manager.membership import Membership
 from wsrf_activity.manager.removing import Remover
 from wsrf_activity.manager.requests import Limits, StartRequest, check_version
 from wsrf_activity.manager.running import Runner
+from wsrf_activity.manager.slots import Slots
 from wsrf_activity.manager.waiting import Condition, Waiters
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import COMMAND_SERVICE, Activity, Work, new_id
@@ -56,8 +57,9 @@ class Manager:
         limits: Limits,
         lifetime: LifetimePolicy,
         clock: Clock,
+        slots: Slots | None = None,
     ) -> None:
-        """Put the parts together; ``start`` makes them run."""
+        """Put the parts together; ``start`` makes them run. Without ``slots`` there are as many as the limits say."""
         self.services = services
         self.limits = limits
         self.lifetime = lifetime
@@ -67,7 +69,7 @@ class Manager:
         self._waiters = Waiters()
         self.ledger = Ledger(database, self._waiters, clock)
         self._lease = Lease(database, self._folders, limits)
-        self._runner = Runner(self.ledger, engine, self._folders, self._lease, limits.parallel)
+        self._runner = Runner(self.ledger, engine, self._folders, self._lease, slots or Slots(limits.parallel))
         self.remover = Remover(self.ledger, self._runner, self._folders, self._lease)
         self._membership = Membership(self.ledger, self._lease, self._runner, self._folders, limits.host_grace)
         self._hearing = Hearing(self.ledger, self._runner)

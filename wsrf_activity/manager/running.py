@@ -15,6 +15,7 @@ from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
 from wsrf_activity.manager.outcome import given_up
+from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Progress
 from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
@@ -30,15 +31,15 @@ _Follow = Callable[[Attempt], Awaitable[None]]
 
 
 class Runner:
-    """The slots of this server."""
+    """What runs in the slots of this server."""
 
-    def __init__(self, ledger: Ledger, engine: Engine, folders: Folders, lease: Lease, parallel: int) -> None:
-        """Run at most ``parallel`` attempts at a time; 0 accepts only."""
+    def __init__(self, ledger: Ledger, engine: Engine, folders: Folders, lease: Lease, slots: Slots) -> None:
+        """Begin as many attempts as ``slots`` has room for."""
         self._ledger = ledger
         self._lease = lease
         self._engine = engine
         self._folders = folders
-        self._parallel = parallel
+        self._slots = slots
         self._attempts: dict[str, Attempt] = {}
         self._doubtful: dict[str, Activity] = {}  #: claims that the database may have committed and failed to say so
         self._served: dict[str, int] = {}  #: by owner, the number of the turn that was last theirs
@@ -186,7 +187,7 @@ class Runner:
                 self._work.set()
 
     def _free(self) -> int:
-        return 0 if self._draining or not self._lease.held else self._parallel - self.running
+        return 0 if self._draining or not self._lease.held else self._slots.free(self.running)
 
     async def _claim(self, free: int) -> list[Activity]:
         """Move up to ``free`` activities from Queued to Executing: who runs least, then who waits longest."""
@@ -228,6 +229,7 @@ class Runner:
 
     def _hold(self, activity: Activity, follow: _Follow) -> None:
         attempt = self._attempts[activity.id] = Attempt(activity, abort_reason=activity.ending)
+        self._slots.taken(self.running)
         attempt.task = self._spawn(self._see_through(attempt, follow))
 
     async def _see_through(self, attempt: Attempt, follow: _Follow) -> None:
@@ -248,6 +250,7 @@ class Runner:
         activity_id = attempt.activity.id
         if self._attempts.get(activity_id) is attempt:  # not the next one, which may have been quick to begin
             del self._attempts[activity_id]
+        self._slots.taken(self.running)
         attempt.settled.set()
         self._work.set()
 

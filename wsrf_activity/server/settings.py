@@ -49,6 +49,7 @@ class Settings:
     base_url: str | None = None  #: what addresses begin with, where a proxy gives another name
     auth: bool = True
     drain: bool = False  #: whether a signal to stop waits for the work that runs
+    workers: int = 1  #: processes that serve; more than one share a PostgreSQL
     limits: Limits = field(default_factory=Limits)
     work: WorkLimits = field(default_factory=WorkLimits)
     envelope: int = 16 << 20  #: bytes of one SOAP message
@@ -111,20 +112,36 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
         base_url=base_url,
         auth=not _flag("no_auth", merged),
         drain=_flag("drain", merged),
+        workers=_workers(merged.get("workers", 1)),
         lifetime=_lifetime(file.table("lifetime")),
         services=read_services(file.table("services"), _recoveries(file.table("limits"))),
         accounts=_accounts(file.table("principals")),
         callbacks=_callbacks(file.table("callbacks"), host, base_url),
         **_limits(file.table("limits")),
     )
-    if str(merged.get("workers", "1")) != "1":
-        raise SettingsError("workers: this version runs one process; accepted: 1")
     file.done()
-    if settings.files != data and settings.database.startswith("sqlite"):
-        raise SettingsError("files: on SQLite inputs and results lie in the data folder; other places need PostgreSQL")
+    if settings.database.startswith("sqlite"):
+        _check_sqlite(settings)
     if not settings.auth and not settings.on_loopback:
         raise SettingsError(f"--no-auth is for loopback only; the host is {settings.host}")
     return settings
+
+
+def _check_sqlite(settings: Settings) -> None:
+    if settings.files != settings.data:
+        raise SettingsError("files: on SQLite inputs and results lie in the data folder; other places need PostgreSQL")
+    if settings.workers > 1:
+        raise SettingsError(
+            f"workers: SQLite has one server process, not {settings.workers}; "
+            "leave --workers out, or use PostgreSQL: --database postgresql://USER@HOST/NAME"
+        )
+
+
+def _workers(value: object) -> int:
+    number = str(value)
+    if not re.fullmatch("[1-9][0-9]{0,2}", number):
+        raise SettingsError(f"workers: {number!r}; accepted: the number of server processes, 1 to 999")
+    return int(number)
 
 
 def _host(value: str) -> str:

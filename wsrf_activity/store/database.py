@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.migrate import migrate
@@ -78,6 +79,17 @@ def open_database(url: str) -> Database:
         return _Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Pooled(parsed)
 
 
+def prepare_database(url: str) -> None:
+    """Bring the tables of a PostgreSQL to this version's form, for servers that open it then.
+
+    Raises Unavailable as ``open_database`` does.
+    """
+    parsed = _parse(url)
+    with _unavailable(opening=True):
+        engine = create_engine(parsed, poolclass=NullPool, connect_args=_patience(parsed))
+        _migrate(engine)
+
+
 def _parse(url: str) -> URL:
     """Return what is to be connected to. No part of ``url`` is repeated in an error, since it may hold a password."""
     accepted = "accepted: sqlite:///FILE or postgresql://USER@HOST/NAME"
@@ -92,6 +104,10 @@ def _parse(url: str) -> URL:
     if parsed.database in (None, "", ":memory:"):
         raise Unavailable(f"a database in memory would forget what was accepted; {accepted}")
     return parsed
+
+
+def _patience(url: URL) -> dict[str, int]:
+    return {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
 
 
 def _migrate(engine: Engine) -> None:
@@ -280,7 +296,7 @@ class _Pooled(Database):
     """A server database: each change is a transaction of its own, on a connection of the pool."""
 
     def __init__(self, url: URL) -> None:
-        self._patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
+        self._patience = _patience(url)
         self._engine: Engine = create_engine(
             url, pool_size=POOL + 1, max_overflow=0, pool_pre_ping=True, connect_args=self._patience
         )

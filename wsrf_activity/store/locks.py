@@ -1,8 +1,9 @@
 """Files that a process holds for itself for as long as it lives: a data folder's, and a SQLite database's."""
 
 import fcntl
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
@@ -18,9 +19,10 @@ class Taken(Unavailable):
 
 
 @contextmanager
-def held(path: Path, refusal: str) -> Iterator[None]:
-    """Hold the file, which is made where there is none; the kernel lets go of it with the process.
+def held(path: Path, refusal: str) -> Iterator[int]:
+    """Hold the file, which is made where there is none, and say in it who does.
 
+    Gives its descriptor: the kernel lets go of the file with the last process that has that open, however it ends.
     Raises Taken with ``refusal`` where another process holds it, and OSError where it cannot be made.
     """
     with path.open("a+") as lock:
@@ -28,7 +30,18 @@ def held(path: Path, refusal: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Taken(refusal) from None
-        yield
+        with suppress(OSError):  # on a full disk it is held all the same
+            os.truncate(lock.fileno(), 0)
+            os.write(lock.fileno(), str(os.getpid()).encode())
+        yield lock.fileno()
+
+
+def holder(path: Path) -> int | None:
+    """Return the process that took the file when it was last taken; it may be gone, and have left it to others."""
+    try:
+        return int(path.read_text("ascii"))
+    except (OSError, ValueError):
+        return None
 
 
 def is_held(path: Path) -> bool:

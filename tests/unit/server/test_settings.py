@@ -53,12 +53,12 @@ class TestPrecedence:
             "database": "postgresql://h/d",
             "base_url": "https://example.org/jobs",
             "no_auth": "true",
-            "workers": "1",
+            "workers": "3",
         }
         variables = {f"WSRF_ACTIVITY_{name.upper()}": value for name, value in wanted.items()}
         by_environment = Settings.load(config=None, options={}, environment=variables)
         config = tmp_path / "c.toml"
-        quoted = (f"{name} = {value if value in ('9', '1', 'true') else repr(value)}" for name, value in wanted.items())
+        quoted = (f"{name} = {value if value in ('9', '3', 'true') else repr(value)}" for name, value in wanted.items())
         config.write_text("[server]\n" + "\n".join(quoted))
         by_file = Settings.load(config=None, options={}, environment={"WSRF_ACTIVITY_CONFIG": str(config)})
         by_options = Settings.load(config=None, options=wanted, environment={})
@@ -90,7 +90,9 @@ class TestPrecedence:
         ("[server]\nbase_url = 'http://example.org/?a'", "base_url"),
         ("[server]\nno_auth = 'perhaps'", "no_auth"),
         ("[server]\ndrain = 'perhaps'", "drain"),
-        ("[server]\nworkers = 2", "workers"),
+        ("[server]\nworkers = 2", "PostgreSQL"),
+        ("[server]\nworkers = 0\ndatabase = 'postgresql://h/d'", "workers"),
+        ("[server]\nworkers = true\ndatabase = 'postgresql://h/d'", "workers"),
         ("[server]\nfiles = '/shared'", "files"),
         ("[limits]\nlease = 'PT0S'", "limits.lease"),
         ("[server]\nprot = 1", "server.prot"),

@@ -1,0 +1,153 @@
+"""One process that serves: the wiring of all rooms, on a socket and a database that it is given."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from types import FrameType
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from wsrf_activity.engines.local import LocalEngine
+from wsrf_activity.manager import Manager
+from wsrf_activity.manager.slots import Slots
+from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.notify.callbacks import Callbacks
+from wsrf_activity.reaper import Reaper
+from wsrf_activity.server.connections import BoundedProtocol
+from wsrf_activity.server.place import Site
+from wsrf_activity.server.settings import Settings
+from wsrf_activity.server.tables import SettingsError
+from wsrf_activity.soap.replies import Replies
+from wsrf_activity.soap.transport import SoapServer
+from wsrf_activity.store import Database
+from wsrf_activity.web.app import application
+from wsrf_activity.web.faces import Faces
+
+log = logging.getLogger(__name__)
+_STOP_WITHIN = 5  #: seconds that requests under way have after a signal
+
+Told = Callable[["HttpServer"], AbstractContextManager[None]]  #: lets a server be told to stop while it serves
+
+
+async def serve_here(
+    settings: Settings,
+    site: Site,
+    listening: socket.socket,
+    database: Database,
+    *,
+    answers: Callable[[], None],
+    told: Told,
+    slots: Slots | None = None,
+) -> None:
+    """Serve until ``told`` to stop; work that runs goes on without us.
+
+    When requests are answered ``answers`` is called. ``slots`` are those of one process among several. Raises
+    SettingsError where the database cannot be used.
+    """
+    manager = Manager(
+        database,
+        LocalEngine(settings.work),
+        settings.files,
+        services=settings.services,
+        limits=settings.limits,
+        lifetime=settings.lifetime,
+        clock=_utc_now,
+        slots=slots,
+    )
+    reaper = Reaper(manager, _utc_now)
+    addresses = Addresses(site.base_url)
+    replies = Replies(Callbacks(settings.callbacks))
+    soap = SoapServer(manager, addresses, settings.envelope, site.gate.login, replies)
+    faces = Faces(manager, soap, site.gate, addresses)
+    server = HttpServer(_stoppable(application(faces), manager), manager, answers, told)
+    try:
+        try:
+            await manager.start()
+        except Unavailable as error:
+            raise SettingsError(str(error)) from None
+        await reaper.start()
+        await server.serve(sockets=[listening])
+    finally:
+        await replies.stop()
+        await reaper.stop()
+        await manager.stop()
+        await database.close()
+
+
+def _stoppable(app: ASGIApp, manager: Manager) -> ASGIApp:
+    """Let a reader who takes too long be cut off when the server stops, without a traceback for it."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not manager.stopping:
+                raise
+            log.info("%s was cut off: the server stops", scope.get("path"))
+
+    return answer
+
+
+class HttpServer(uvicorn.Server):
+    """uvicorn, that says when it answers, and answers all who wait before it stops."""
+
+    def __init__(self, app: ASGIApp, manager: Manager, answers: Callable[[], None], told: Told) -> None:
+        """Listen to ``told`` for as long as it serves."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=BoundedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=_STOP_WITHIN,
+            )
+        )
+        self.manager = manager
+        self._answers = answers
+        self._told = told
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Say so, once requests are answered."""
+        await super().startup(sockets)
+        if self.started:
+            self._answers()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop when told; uvicorn would raise a signal once more, which ends a process before it has let go of all."""
+        with self._told(self):
+            yield
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """Stop, as at this signal."""
+        self.manager.release_waits()
+        super().handle_exit(number, None)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop as uvicorn asks for it."""
+        self.stop(sig)
+
+    async def drain(self) -> None:
+        """Return when the work that runs has ended."""
+        if self.manager.running:
+            log.warning(
+                "stopping when the work of %d activities has ended; a second signal stops at once and "
+                "leaves it running",
+                self.manager.running,
+            )
+        await self.manager.drain()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
