@@ -10,18 +10,17 @@ import queue
 import secrets
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.store.connecting import parse_url, patience, unavailable
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import CHANNEL, Heard, Notice, payloads
 from wsrf_activity.store.records import Records
@@ -36,7 +35,6 @@ Transaction = Callable[[Records], T]
 
 BATCH = 512  #: changes that one commit may carry
 POOL = 8  #: connections to PostgreSQL
-_CONNECT_TIMEOUT = 10  #: seconds; without a limit a host that is silent would hold a thread for minutes
 _STOPPED = "the server is stopping; ask again when it is back"
 
 
@@ -74,8 +72,8 @@ def open_database(url: str) -> Database:
 
     Raises Unavailable where it cannot be reached, or is of a newer version than this program.
     """
-    parsed = _parse(url)
-    with _unavailable(opening=True):
+    parsed = parse_url(url)
+    with unavailable(opening=True):
         return _Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Pooled(parsed)
 
 
@@ -84,30 +82,10 @@ def prepare_database(url: str) -> None:
 
     Raises Unavailable as ``open_database`` does.
     """
-    parsed = _parse(url)
-    with _unavailable(opening=True):
-        engine = create_engine(parsed, poolclass=NullPool, connect_args=_patience(parsed))
+    parsed = parse_url(url)
+    with unavailable(opening=True):
+        engine = create_engine(parsed, poolclass=NullPool, connect_args=patience(parsed))
         _migrate(engine)
-
-
-def _parse(url: str) -> URL:
-    """Return what is to be connected to. No part of ``url`` is repeated in an error, since it may hold a password."""
-    accepted = "accepted: sqlite:///FILE or postgresql://USER@HOST/NAME"
-    try:
-        parsed = make_url(url)
-    except (SQLAlchemyError, ValueError):
-        raise Unavailable(f"the database has no URL that can be read; {accepted}") from None
-    if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
-        return parsed.set(drivername="postgresql+psycopg")  # the driver that comes with us, not SQLAlchemy's usual one
-    if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise Unavailable(f"a database of the kind {parsed.drivername!r} is not known here; {accepted}")
-    if parsed.database in (None, "", ":memory:"):
-        raise Unavailable(f"a database in memory would forget what was accepted; {accepted}")
-    return parsed
-
-
-def _patience(url: URL) -> dict[str, int]:
-    return {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
 
 
 def _migrate(engine: Engine) -> None:
@@ -116,31 +94,6 @@ def _migrate(engine: Engine) -> None:
     except BaseException:
         engine.dispose()
         raise
-
-
-@contextmanager
-def _unavailable(opening: bool = False) -> Iterator[None]:
-    """Say that the database failed: to the operator who opens it why, to a caller nothing of the inside."""
-    try:
-        yield
-    except SQLAlchemyError as error:
-        first = _first(error)
-        cause = getattr(first, "orig", None) or first
-        first_line = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-        if opening:
-            raise Unavailable(f"the database does not answer: {first_line}") from error
-        log.error("the database does not answer: %s", first_line)
-        raise Unavailable("the database does not answer; the server's log says why") from error
-
-
-def _first(error: SQLAlchemyError) -> SQLAlchemyError:
-    """Return what began it: a full disk, and not that the savepoint which it has cost cannot be rolled back to."""
-    context = error.__context__
-    while context is not None:
-        if isinstance(context, SQLAlchemyError):
-            error = context
-        context = context.__context__
-    return error
 
 
 @dataclass(slots=True)
@@ -187,7 +140,7 @@ class _Sqlite(Database):
         return cast(T, await waiting.future)
 
     async def read(self, transaction: Transaction[T]) -> T:
-        with _unavailable():
+        with unavailable():
             return transaction(Records(self._reader))
 
     @property
@@ -233,7 +186,7 @@ class _Sqlite(Database):
 def _commit_together(connection: Connection, batch: Sequence[_Waiting[Any]]) -> None:
     """Commit a batch at once; one that fails takes back its own part, and all where the commit itself fails."""
     try:
-        with _unavailable(), connection.begin():
+        with unavailable(), connection.begin():
             for waiting in batch:
                 _run_apart(connection, waiting)
     except Exception as error:
@@ -251,7 +204,7 @@ def _run_apart(connection: Connection, waiting: _Waiting[Any]) -> None:
     """
     connection.exec_driver_sql("SAVEPOINT change")
     try:
-        with _unavailable():
+        with unavailable():
             waiting.result = waiting.transaction(Records(connection))
         connection.exec_driver_sql("RELEASE change")
     except Exception as error:
@@ -296,7 +249,7 @@ class _Pooled(Database):
     """A server database: each change is a transaction of its own, on a connection of the pool."""
 
     def __init__(self, url: URL) -> None:
-        self._patience = _patience(url)
+        self._patience = patience(url)
         self._engine: Engine = create_engine(
             url, pool_size=POOL + 1, max_overflow=0, pool_pre_ping=True, connect_args=self._patience
         )
@@ -342,7 +295,7 @@ class _Pooled(Database):
 
     def _run(self, transaction: Transaction[T]) -> T:
         notices: list[Notice] = []
-        with _unavailable(), self._engine.begin() as connection:
+        with unavailable(), self._engine.begin() as connection:
             result = transaction(Records(connection, notices))
             for payload in payloads(self._name, notices):
                 connection.execute(_NOTIFY, {"payload": payload})

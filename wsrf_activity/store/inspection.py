@@ -24,7 +24,7 @@ from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.events import Event
 from wsrf_activity.model.listing import Upload
 from wsrf_activity.store import codec
-from wsrf_activity.store.database import _parse, _unavailable
+from wsrf_activity.store.connecting import parse_url, patience, unavailable
 from wsrf_activity.store.migrate import Form, form, migrate
 from wsrf_activity.store.records import Records
 from wsrf_activity.store.tables import activity as activities
@@ -34,7 +34,6 @@ from wsrf_activity.store.tables import removal, upload
 
 T = TypeVar("T")
 _BATCH = 500  #: rows of one moment; short, so that SQLite's log is not kept from shrinking
-_CONNECT_TIMEOUT = 10  #: seconds
 _STATUS = "StatusChanged/"
 _OUTLIVES = "Terminated"  #: the one topic whose events may stay when their activity is gone
 
@@ -65,7 +64,7 @@ class Inspection:
 
     def __init__(self, url: str, *, writable: bool = False) -> None:
         """Connect; raises Unavailable where that cannot be."""
-        parsed = _parse(url)
+        parsed = parse_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._writable = writable
         self._engine = _sqlite(parsed, writable) if self.is_sqlite else _server(parsed, writable)
@@ -117,12 +116,12 @@ class Inspection:
 
     def change(self, transaction: Callable[[Records], T]) -> T:
         """Mend rows by the statements that a server has, too."""
-        with _unavailable(opening=True), self._engine.begin() as connection:
+        with unavailable(opening=True), self._engine.begin() as connection:
             return transaction(Records(connection))
 
     def migrate(self) -> None:
         """Bring the tables to this version's form."""
-        with _unavailable(opening=True):
+        with unavailable(opening=True):
             migrate(self._engine)
 
     def rewrite_groups(self, activity: Activity) -> None:
@@ -131,31 +130,31 @@ class Inspection:
             {"owner": activity.owner, "name": name, "created": activity.created, "activity_id": activity.id}
             for name in activity.groups
         ]
-        with _unavailable(opening=True), self._engine.begin() as connection:
+        with unavailable(opening=True), self._engine.begin() as connection:
             connection.execute(delete(groups).where(groups.c.activity_id == activity.id))
             if rows:
                 connection.execute(insert(groups), rows)
 
     def add_event(self, missed: Event) -> None:
         """Tell what was never told."""
-        with _unavailable(opening=True), self._engine.begin() as connection:
+        with unavailable(opening=True), self._engine.begin() as connection:
             connection.execute(insert(event_log), codec.event_row(missed))
 
     def forget_events(self, ids: Sequence[int]) -> None:
         """Delete rows of the event log."""
-        with _unavailable(opening=True), self._engine.begin() as connection:
+        with unavailable(opening=True), self._engine.begin() as connection:
             connection.execute(delete(event_log).where(event_log.c.id.in_(ids)))
 
     def forget_orphans(self) -> None:
         """Delete events and groups of activities that are gone."""
-        with _unavailable(opening=True), self._engine.begin() as connection:
+        with unavailable(opening=True), self._engine.begin() as connection:
             topic = event_log.c.topic != _OUTLIVES
             connection.execute(delete(event_log).where(event_log.c.activity_id.in_(_orphaned_events()), topic))
             connection.execute(delete(groups).where(groups.c.activity_id.in_(_orphaned_groups())))
 
     def forget_upload(self, upload_id: str) -> None:
         """Delete the row of an input that was sent ahead."""
-        with _unavailable(opening=True), self._engine.begin() as connection:
+        with unavailable(opening=True), self._engine.begin() as connection:
             connection.execute(delete(upload).where(upload.c.id == upload_id))
 
     def _batch(self, after: str) -> list[Stored]:
@@ -182,7 +181,7 @@ class Inspection:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with _unavailable(opening=True), self._engine.connect() as connection:
+        with unavailable(opening=True), self._engine.connect() as connection:
             options = {} if self.is_sqlite or self._writable else {"postgresql_readonly": True}
             with connection.execution_options(**options).begin():
                 yield connection
@@ -212,9 +211,8 @@ def _begin_at_once(connection: Connection) -> None:
 
 
 def _server(url: URL, writable: bool) -> Engine:
-    patience = {} if "connect_timeout" in url.query else {"connect_timeout": _CONNECT_TIMEOUT}
     level: Any = "READ COMMITTED" if writable else "REPEATABLE READ"
-    return create_engine(url, poolclass=NullPool, isolation_level=level, connect_args=patience)
+    return create_engine(url, poolclass=NullPool, isolation_level=level, connect_args=patience(url))
 
 
 def _readable(row: Any) -> Activity | None:
