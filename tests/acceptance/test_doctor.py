@@ -16,7 +16,7 @@ from tests.acceptance.conftest import CONFIG
 from tests.acceptance.test_recovery import begun, supervisor
 from tests.acceptance.watching import Life, database
 from tests.server import Server, Wire, running
-from wsrf_activity.doctor import Kind, examine, repair
+from wsrf_activity.doctor import Kind, Place, examine, repair
 from wsrf_activity.store import tables
 
 LARGE = "head -c 5000 /dev/zero"  #: more than a record holds itself
@@ -34,9 +34,13 @@ def url(server: Server) -> str:
     return server.database or f"sqlite:///{server.data / 'activities.db'}"
 
 
+def place(server: Server) -> Place:
+    return Place(data=server.data, files=server.data, database=url(server))
+
+
 def found(server: Server, *, deep: bool = False) -> set[tuple[Kind, str]]:
     """Return what the doctor finds, by what it concerns."""
-    return {(finding.kind, finding.subject) for finding in examine(server.data, url(server), deep=deep).findings}
+    return {(finding.kind, finding.subject) for finding in examine(place(server), deep=deep).findings}
 
 
 def run(server: Server, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -122,9 +126,8 @@ def damage_files(server: Server, of: Patients) -> set[tuple[Kind, str]]:
     (server.data / "staging" / of["waits"]).touch()
     (server.data / "staging" / "never").touch()
     (server.data / "activities" / "ne" / "never").mkdir(parents=True)
-    # On PostgreSQL the file may be in the data folder of another server.
-    away = {(Kind.UPLOAD_MISSING, of["lost"])} if server.database is None else set()
-    return away | {
+    return {
+        (Kind.UPLOAD_MISSING, of["lost"]),
         (Kind.TRACE_LOST, of["vanished"]),
         (Kind.RESULT_MISSING, of["inline"]),
         (Kind.RESULT_MISSING, of["gone"]),
@@ -161,6 +164,7 @@ def damage_rows(server: Server, of: Patients) -> set[tuple[Kind, str]]:
         (Kind.ROW_TIMES, of["runs_on"]),
         (Kind.HISTORY_ENDLESS, of["runs_on"]),
         (Kind.RUNS_ON, of["runs_on"]),
+        (Kind.HOLDER_LEFT, of["runs_on"]),
         (Kind.ROW_FLAG, of["flagged"]),
         (Kind.GROUPS, of["grouped"]),
         (Kind.HISTORY_ENDLESS, of["endless"]),
@@ -184,8 +188,8 @@ def test_each_damage_is_found_and_mended(own_server: Callable[..., Server], gate
     assert found(server) == damages, "an examination has changed something"
 
     hindrances: list[str | None] = []
-    examined = examine(server.data, url(server), deep=True)
-    repair(server.data, url(server), examined, lambda finding, hindrance: hindrances.append(hindrance))
+    examined = examine(place(server), deep=True)
+    repair(place(server), examined, lambda finding, hindrance: hindrances.append(hindrance))
     assert hindrances == [None] * len(examined.findings)
     assert found(server, deep=True) == set()
     assert all(life.over() for life in of.lives.values())
@@ -226,9 +230,10 @@ def test_a_busy_server_is_healthy_and_undisturbed(own_server: Callable[..., Serv
 
 LOOK_OFTEN = """
 import pathlib, sys
-from wsrf_activity.doctor import examine
+from wsrf_activity.doctor import Place, examine
+data = pathlib.Path(sys.argv[1])
 for _ in range(8):
-    examined = examine(pathlib.Path(sys.argv[1]), sys.argv[2], deep=True)
+    examined = examine(Place(data=data, files=data, database=sys.argv[2]), deep=True)
     assert examined.served
     assert examined.findings == (), examined.findings
 """

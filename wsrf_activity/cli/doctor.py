@@ -16,32 +16,43 @@ if TYPE_CHECKING:
 def doctor(
     data: Annotated[Path | None, typer.Option(help="The server's data directory.", metavar="DIR")] = None,
     database: Annotated[str | None, typer.Option(help="The server's database.", metavar="URL")] = None,
+    files: Annotated[
+        Path | None,
+        typer.Option(help="Where servers that share a database keep inputs and results (DIR).", metavar="DIR"),
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="The server's settings in TOML.", metavar="FILE")] = None,
     repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended; no server may be up.")] = False,
     deep: Annotated[bool, typer.Option("--deep", help="Read every file and compare its checksum, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
 ) -> None:
     """Look for what is wrong in a data folder and its database, beside a server too. Exit code 1: something is."""
-    options = {"data": data, "database": database}
+    options = {"data": data, "database": database, "files": files}
     raise typer.Exit(arguments.run("wsrf-activity", lambda: _doctor(config, options, repair, deep, as_json)))
 
 
 def _doctor(config: Path | None, options: dict[str, Path | str | None], mend: bool, deep: bool, as_json: bool) -> int:
-    from wsrf_activity.doctor import examine, repair
+    from wsrf_activity.doctor import Place, examine, repair
     from wsrf_activity.model.errors import Unavailable
     from wsrf_activity.server import Settings, SettingsError, without_password
     from wsrf_activity.store.locks import Taken
 
     try:
         settings = Settings.load(config=config, options=options)
-        place = settings.data, settings.database
-        if not settings.data.is_dir():
-            raise Usage(f"there is no data folder {settings.data}; name that of a server with --data")
-        show = _Json() if as_json else _Page(f"{settings.data} with {without_password(settings.database)}")
-        examined = examine(*place, deep=deep)
+        for folder, name in ((settings.data, "data"), (settings.files, "files")):
+            if not folder.is_dir():
+                raise Usage(f"there is no {name} folder {folder}; name that of a server with --{name}")
+        place = Place(
+            data=settings.data,
+            files=settings.files,
+            database=settings.database,
+            lease=settings.limits.lease,
+            host_grace=settings.limits.host_grace,
+        )
+        show = _Json() if as_json else _Page(f"{settings.files} with {without_password(settings.database)}")
+        examined = examine(place, deep=deep)
         if mend:
-            repair(*place, examined, show.mended)
-            examined = examine(*place, deep=deep)
+            repair(place, examined, show.mended)
+            examined = examine(place, deep=deep)
     except SettingsError as error:
         raise Usage(str(error)) from None
     except Taken as error:
@@ -66,7 +77,6 @@ class _Json:
         """Write all of it."""
         found = {
             "activities": examined.activities,
-            "elsewhere": examined.elsewhere,
             "server_up": examined.served,
             "repairs": self._mended,
             "findings": [_as_dict(finding) for finding in examined.findings],
@@ -114,9 +124,6 @@ class _Page:
         verdict = "all is well" if not count else f"{count} finding{'' if count == 1 else 's'}"
         looked = f"{examined.activities} activities, {up}: {verdict}."
         self._line("✗" if count else "✓", "red" if count else "green", looked)
-        if examined.elsewhere:
-            note = f"{examined.elsewhere} of them have no files here: another server's data folder must have them."
-            self._line("i", "cyan", note)
 
     def _line(self, mark: str, style: str, text: str) -> None:
         from rich.text import Text

@@ -41,7 +41,25 @@ class Kind(Enum):
     )
     RUNS_ON = ("runs-on", "it takes the machine's time for something that nobody waits for", "ends the work")
 
+    #: Who sees work through.
+    HOLDER_LEFT = ("holder-left", "it names a server that has nothing to do with it", "takes the name away")
+    HOLDER_UNKNOWN = (
+        "holder-unknown",
+        "nobody sees the work through, and nobody takes it over before the next server starts: start one",
+        None,
+    )
+    HOLDER_GONE = (
+        "holder-gone",
+        "nobody sees the work through: servers that drain take nothing over, so start another one",
+        None,
+    )
+
     #: Files that a row needs.
+    FILES_ELSEWHERE = (
+        "files-elsewhere",
+        "nothing can be said of inputs and results: name the folder of the servers with --files",
+        None,
+    )
     INPUT_MISSING = ("input-missing", "the work would begin without its input", "fails the activity, and says why")
     RESULT_MISSING = (
         "result-missing",
@@ -79,7 +97,7 @@ class Finding:
     """One thing that is wrong."""
 
     kind: Kind
-    subject: str  #: an activity's or upload's id, a path below the data folder, or "database"
+    subject: str  #: an activity's or upload's id, a path below the folder of files, "database" or "files"
     what: str
     activity: Activity | None = field(default=None, compare=False)  #: as it was read
     name: str | None = None  #: of a result

@@ -97,6 +97,14 @@ def _trace_lost(mender: Mender, finding: Finding) -> None:
     mender.change(finding, lambda old, now: Settled(lost).apply(old, now))
 
 
+def _holder_left(mender: Mender, finding: Finding) -> None:
+    def step(old: Activity, now: datetime) -> Activity:
+        keeps = old.phase is Phase.EXECUTING or old.holder is None
+        return old if keeps else replace(old, holder=None, version=old.version + 1)
+
+    mender.change(finding, step)
+
+
 def _runs_on(mender: Mender, finding: Finding) -> None:
     activity = _of(finding)
     _end(mender.folders.attempt(activity.id, activity.attempt))
@@ -147,12 +155,13 @@ def _staging_left(mender: Mender, finding: Finding) -> None:
 
 def _end(folder: Path) -> None:
     """Have the supervisor of an attempt end its work, as for an abort, and wait until both are gone."""
-    claim = attempt.read_claim(os.fspath(folder))
-    if claim is None or not runs(folder):
+    where = os.fspath(folder)
+    claim = attempt.read_claim(where)
+    if claim is None or not runs(where):
         return
     pidfd = os.pidfd_open(claim.pid)
     try:
-        if runs(folder):  # still, so that the descriptor is of that process and no other
+        if runs(where):  # still, so that the descriptor is of that process and no other
             signal.pidfd_send_signal(pidfd, supervisor.STAY)
             signal.pidfd_send_signal(pidfd, supervisor.ABORT)
             if not select.select([pidfd], [], [], _PATIENCE)[0]:
@@ -175,6 +184,7 @@ _REMEDIES: Mapping[Kind, Callable[[Mender, Finding], None]] = {
     Kind.HISTORY_ENDLESS: _history_endless,
     Kind.HISTORY_ENDS_TWICE: _history_ends_twice,
     Kind.TRACE_LOST: _trace_lost,
+    Kind.HOLDER_LEFT: _holder_left,
     Kind.RUNS_ON: _runs_on,
     Kind.INPUT_MISSING: _input_missing,
     Kind.RESULT_MISSING: _result,

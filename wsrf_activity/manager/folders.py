@@ -28,7 +28,7 @@ class Folders:
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def identity(self) -> str:
-        """Return what tells this root from every other one, by whatever path it is reached."""
+        """Return what tells this root from every other one, by whatever path it is reached; given at first asking."""
         path = self.root / _IDENTITY
         part = path.with_name(f"{_IDENTITY}.{os.getpid()}.part")
         if not path.exists():
@@ -37,6 +37,13 @@ class Folders:
                 os.link(part, path)
             part.unlink()
         return path.read_text()
+
+    def known_identity(self) -> str | None:
+        """Return the same for who only looks; None where no server has asked yet that shares its database."""
+        try:
+            return (self.root / _IDENTITY).read_text()
+        except FileNotFoundError:
+            return None
 
     def relative(self, activity_id: str) -> str:
         """Return an activity's folder, relative to the root."""

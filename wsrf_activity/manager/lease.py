@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-import socket
 import time
 
 from wsrf_activity.engines import processes
 from wsrf_activity.manager.folders import Folders
+from wsrf_activity.manager.machine import Machine
 from wsrf_activity.manager.requests import Limits
 from wsrf_activity.model.activity import new_id
 from wsrf_activity.model.errors import Unavailable
@@ -21,7 +21,8 @@ class Lease:
         """Make a new server known to itself; ``renew`` makes it known to others."""
         self.length = limits.lease
         self.shared = database.shared
-        self.server = _this_server(folders.identity() if database.shared else "")
+        self._machine = Machine.this()
+        self.server = _this_server(self._machine, folders.identity() if database.shared else "")
         self._database = database
         self._until = 0.0  #: by this machine's clock, never later than by the database's
         self._renewed = asyncio.Event()
@@ -71,35 +72,27 @@ class Lease:
 
     def outlives(self, other: Registered) -> bool:
         """Whether another server is dead, or so long without a word that it has to be taken for dead."""
-        return other.left.total_seconds() <= 0 or self.is_over(other.server)
+        return not other.in_force or self.is_over(other.server)
 
     def is_over(self, other: Server) -> bool:
         """Whether another server is no more for certain: it has left, or was a process of this machine and is gone."""
-        same_boot = other.host == self.server.host and other.boot == self.server.boot
-        return other.departed or self.knows_lost(other) or (same_boot and not _runs(other))
+        return self._machine.is_over(other)
 
     def knows_lost(self, other: Server) -> bool:
         """Whether what ran on the other's machine is lost for certain, since this one is the same, started anew."""
-        return other.host == self.server.host and other.boot != self.server.boot
+        return self._machine.knows_lost(other)
 
 
-def _this_server(folder: str) -> Server:
-    """Name this process. Where processes have numbers of their own, as in a container, is a host of its own."""
+def _this_server(machine: Machine, folder: str) -> Server:
     process = processes.find(os.getpid())
-    namespace = os.readlink("/proc/self/ns/pid")
     return Server(
         id=new_id(),
-        host=f"{socket.gethostname()} {namespace}",
-        boot=processes.boot_id(),
+        host=machine.host,
+        boot=machine.boot,
         pid=os.getpid(),
         start=0 if process is None else process.start,
         folder=folder,
     )
-
-
-def _runs(server: Server) -> bool:
-    process = processes.find(server.pid)
-    return process is not None and process.start == server.start and process.state != "Z"
 
 
 def _now() -> float:

@@ -27,3 +27,8 @@ class Registered:
 
     server: Server
     left: timedelta  #: of its lease, by the database's clock; negative once that has run out
+
+    @property
+    def in_force(self) -> bool:
+        """Whether its lease runs."""
+        return self.left > timedelta(0)

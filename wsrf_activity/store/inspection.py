@@ -5,16 +5,16 @@ which no server may be up.
 """
 
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import Connection, Engine, Select, create_engine, delete, event, insert, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, create_engine, delete, event, insert, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -23,17 +23,20 @@ from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.events import Event
 from wsrf_activity.model.listing import Upload
+from wsrf_activity.model.servers import Registered
 from wsrf_activity.store import codec
 from wsrf_activity.store.connecting import parse_url, patience, unavailable
 from wsrf_activity.store.migrate import Form, form, migrate
 from wsrf_activity.store.records import Records
+from wsrf_activity.store.servers import Servers
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
 from wsrf_activity.store.tables import event as event_log
-from wsrf_activity.store.tables import removal, upload
+from wsrf_activity.store.tables import removal, server, upload
 
 T = TypeVar("T")
 _BATCH = 500  #: rows of one moment; short, so that SQLite's log is not kept from shrinking
+_LOCK_TIMEOUT = 30  #: seconds
 _STATUS = "StatusChanged/"
 _OUTLIVES = "Terminated"  #: the one topic whose events may stay when their activity is gone
 
@@ -57,6 +60,12 @@ class Stored:
     error_status: str  #: as the column has it
     groups: frozenset[tuple[str, str, datetime]]  #: owner, name, creation
     history: tuple[Entry, ...]
+    servers: Mapping[str, Registered] = field(default_factory=dict)  #: all, at the same moment; SQLite has none
+
+    @property
+    def holder(self) -> Registered | None:
+        """The server that has to see the work through, if it is known."""
+        return None if self.activity is None or self.activity.holder is None else self.servers.get(self.activity.holder)
 
 
 class Inspection:
@@ -67,7 +76,7 @@ class Inspection:
         parsed = parse_url(url)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
         self._writable = writable
-        self._engine = _sqlite(parsed, writable) if self.is_sqlite else _server(parsed, writable)
+        self._engine = _sqlite(parsed, writable) if self.is_sqlite else _postgresql(parsed, writable)
         with self._reading() as connection:
             self.form: Form = form(connection)
 
@@ -84,10 +93,32 @@ class Inspection:
             said = connection.exec_driver_sql(f"PRAGMA {check}(10)").scalars().all()
         return [line for line in said if line != "ok"]
 
-    def stored(self) -> Iterator[Stored]:
-        """Yield all activities, in the order of their ids."""
+    def servers(self) -> Sequence[Registered]:
+        """Return the servers that the database knows, dead or alive; SQLite has one, which is known by its lock."""
+        with self._reading() as connection:
+            return list(self._servers(connection).values())
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Let no server's lease begin or be renewed meanwhile, which keeps servers waiting; SQLite has other locks."""
+        if self.is_sqlite or self.form.current != self.form.wanted:
+            yield
+            return
+        with unavailable(opening=True), self._engine.begin() as connection:
+            connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
+            connection.exec_driver_sql(f"LOCK TABLE {server.name} IN SHARE MODE")
+            yield
+
+    def stored(self, only: Collection[str] | None = None) -> Iterator[Stored]:
+        """Yield all activities, in the order of their ids; or only some, as far as there are such."""
+        if only is not None:
+            wanted = iter(sorted(only))
+            while ids := list(islice(wanted, _BATCH)):
+                yield from self._batch(activities.c.id.in_(ids))
+            return
         last = ""
-        while batch := self._batch(last):
+        while batch := self._batch(activities.c.id > last):
             yield from batch
             last = batch[-1].id
 
@@ -157,13 +188,14 @@ class Inspection:
         with unavailable(opening=True), self._engine.begin() as connection:
             connection.execute(delete(upload).where(upload.c.id == upload_id))
 
-    def _batch(self, after: str) -> list[Stored]:
-        query = select(activities).where(activities.c.id > after).order_by(activities.c.id).limit(_BATCH)
+    def _batch(self, which: ColumnElement[bool]) -> list[Stored]:
+        query = select(activities).where(which).order_by(activities.c.id).limit(_BATCH)
         with self._reading() as connection:
             rows = connection.execute(query).mappings().all()
             ids = [row["id"] for row in rows]
             histories = _histories(connection, ids)
             grouped = _grouped(connection, ids)
+            servers = self._servers(connection)
         return [
             Stored(
                 row["id"],
@@ -171,9 +203,14 @@ class Inspection:
                 row["error_status"],
                 frozenset(grouped.get(row["id"], ())),
                 tuple(histories.get(row["id"], ())),
+                servers,
             )
             for row in rows
         ]
+
+    def _servers(self, connection: Connection) -> dict[str, Registered]:
+        every = () if self.is_sqlite else Servers(connection).every()
+        return {each.server.id: each for each in every}
 
     def _scalars(self, query: Select[Any]) -> list[str]:
         with self._reading() as connection:
@@ -210,7 +247,7 @@ def _begin_at_once(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _server(url: URL, writable: bool) -> Engine:
+def _postgresql(url: URL, writable: bool) -> Engine:
     level: Any = "READ COMMITTED" if writable else "REPEATABLE READ"
     return create_engine(url, poolclass=NullPool, isolation_level=level, connect_args=patience(url))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, Connection, and_, delete, exists, literal_column, select, update
+from sqlalchemy import BigInteger, Connection, RowMapping, and_, delete, exists, literal_column, select, update
 from sqlalchemy.dialects import postgresql
 
 from wsrf_activity.model.phases import Phase
@@ -15,6 +15,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _NOW = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger)
 _FIELDS = ("id", "host", "boot", "pid", "start", "folder")
 _HELD = and_(activities.c.phase == Phase.EXECUTING.value, activities.c.holder == servers.c.id)
+_REGISTERED = select(servers, (servers.c.until - _NOW).label("remaining"))
 
 
 class Servers:
@@ -47,22 +48,20 @@ class Servers:
 
     def others(self, server_id: str) -> Sequence[Registered]:
         """Return all servers but this one, dead or alive."""
-        query = select(servers, (servers.c.until - _NOW).label("remaining")).where(servers.c.id != server_id)
-        return [
-            Registered(Server(**{name: row[name] for name in _FIELDS}), row["remaining"] * _MICROSECOND)
-            for row in self._connection.execute(query).mappings()
-        ]
+        return [each for each in self.every() if each.server.id != server_id]
+
+    def every(self) -> Sequence[Registered]:
+        """Return all servers, dead or alive."""
+        return [_registered(row) for row in self._connection.execute(_REGISTERED).mappings()]
 
     def seize(self, server_id: str) -> Registered | None:
         """Lock a server's row to take over what it holds; None where another does, or has done so.
 
         While it is locked its lease is neither renewed nor relied upon.
         """
-        query = select(servers, (servers.c.until - _NOW).label("remaining")).where(servers.c.id == server_id)
-        row = self._connection.execute(query.with_for_update(skip_locked=True)).mappings().first()
-        if row is None:
-            return None
-        return Registered(Server(**{name: row[name] for name in _FIELDS}), row["remaining"] * _MICROSECOND)
+        query = _REGISTERED.where(servers.c.id == server_id).with_for_update(skip_locked=True)
+        row = self._connection.execute(query).mappings().first()
+        return None if row is None else _registered(row)
 
     def forget(self, server_id: str) -> None:
         """Delete a server that holds nothing any more."""
@@ -82,3 +81,7 @@ class Servers:
             activities.c.phase == Phase.EXECUTING.value, activities.c.holder == server_id
         )
         return {row.id: row.fence for row in self._connection.execute(query)}
+
+
+def _registered(row: RowMapping) -> Registered:
+    return Registered(Server(**{name: row[name] for name in _FIELDS}), row["remaining"] * _MICROSECOND)
