@@ -67,7 +67,7 @@ def activity_row(activity: Activity) -> dict[str, Any]:
     return row
 
 
-def read_activity(row: RowMapping) -> Activity:
+def read_activity(row: RowMapping | Mapping[str, Any]) -> Activity:
     """Return the activity of a row."""
     document = row["document"]
     progress = document["progress"]

@@ -4,25 +4,40 @@ It takes no lock that a server would notice and changes no form of the tables. W
 which no server may be up.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import groupby, islice
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, create_engine, delete, event, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    RowMapping,
+    Select,
+    Text,
+    cast,
+    create_engine,
+    delete,
+    event,
+    insert,
+    select,
+)
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.events import Event
 from wsrf_activity.model.listing import Upload
+from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.servers import Registered
 from wsrf_activity.store import codec
 from wsrf_activity.store.connecting import parse_url, patience, unavailable
@@ -38,7 +53,15 @@ T = TypeVar("T")
 _BATCH = 500  #: rows of one moment; short, so that SQLite's log is not kept from shrinking
 _LOCK_TIMEOUT = 30  #: seconds
 _STATUS = "StatusChanged/"
+#: What a change of phase left, as it is stored.
+_PHASES: Mapping[str | None, str | None] = {None: None, "null": None, **{f'"{phase}"': phase.value for phase in Phase}}
 _OUTLIVES = "Terminated"  #: the one topic whose events may stay when their activity is gone
+
+_Among = Callable[[ColumnElement[str]], ColumnElement[bool]]
+#: The rest of the record as text: what cannot be read must not keep the rows beside it from being read.
+_ROWS = select(*(column for column in activities.c if column.name != "document")).add_columns(
+    cast(activities.c.document, Text).label("document")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +138,7 @@ class Inspection:
         if only is not None:
             wanted = iter(sorted(only))
             while ids := list(islice(wanted, _BATCH)):
-                yield from self._batch(activities.c.id.in_(ids))
+                yield from self._batch(activities.c.id.in_(ids), partial(_one_of, ids))
             return
         last = ""
         while batch := self._batch(activities.c.id > last):
@@ -125,7 +148,7 @@ class Inspection:
     def history(self, activity_id: str) -> Sequence[Entry]:
         """Return what the event log tells of an activity's phases."""
         with self._reading() as connection:
-            return _histories(connection, [activity_id]).get(activity_id, [])
+            return _histories(connection, partial(_one_of, [activity_id])).get(activity_id, [])
 
     def known(self, activity_ids: Collection[str]) -> set[str]:
         """Return those of these activities that have a row."""
@@ -188,13 +211,16 @@ class Inspection:
         with unavailable(opening=True), self._engine.begin() as connection:
             connection.execute(delete(upload).where(upload.c.id == upload_id))
 
-    def _batch(self, which: ColumnElement[bool]) -> list[Stored]:
-        query = select(activities).where(which).order_by(activities.c.id).limit(_BATCH)
+    def _batch(self, which: ColumnElement[bool], among: _Among | None = None) -> list[Stored]:
+        """Return activities with all that hangs on them; ``among`` says of a column whether it names one of them."""
+        query = _ROWS.where(which).order_by(activities.c.id).limit(_BATCH)
         with self._reading() as connection:
             rows = connection.execute(query).mappings().all()
-            ids = [row["id"] for row in rows]
-            histories = _histories(connection, ids)
-            grouped = _grouped(connection, ids)
+            if not rows:
+                return []
+            among = among or partial(_between, rows[0]["id"], rows[-1]["id"])
+            histories = _histories(connection, among)
+            grouped = _grouped(connection, among)
             servers = self._servers(connection)
         return [
             Stored(
@@ -249,33 +275,41 @@ def _begin_at_once(connection: Connection) -> None:
 
 def _postgresql(url: URL, writable: bool) -> Engine:
     level: Any = "READ COMMITTED" if writable else "REPEATABLE READ"
-    return create_engine(url, poolclass=NullPool, isolation_level=level, connect_args=patience(url))
+    return create_engine(url, isolation_level=level, connect_args=patience(url))
 
 
-def _readable(row: Any) -> Activity | None:
+def _readable(row: RowMapping) -> Activity | None:
     try:
-        return codec.read_activity(row)
-    except (KeyError, TypeError, ValueError, SQLAlchemyError):
+        return codec.read_activity({**row, "document": json.loads(row["document"])})
+    except (KeyError, TypeError, ValueError):
         return None
 
 
-def _histories(connection: Connection, ids: Sequence[str]) -> dict[str, list[Entry]]:
+def _between(first: str, last: str, column: ColumnElement[str]) -> ColumnElement[bool]:
+    return column.between(first, last)
+
+
+def _one_of(ids: Sequence[str], column: ColumnElement[str]) -> ColumnElement[bool]:
+    return column.in_(ids)
+
+
+def _histories(connection: Connection, among: _Among) -> dict[str, list[Entry]]:
     columns = event_log.c
     query = (
-        select(columns.activity_id, columns.id, columns.topic, columns.payload, columns.version)
-        .where(columns.activity_id.in_(ids), columns.topic.startswith(_STATUS))
+        select(columns.activity_id, columns.id, columns.topic, cast(columns.payload, Text), columns.version)
+        .where(among(columns.activity_id), columns.topic.startswith(_STATUS))
         .order_by(columns.activity_id, columns.id)
     )
-    rows = connection.execute(query).all()
-    return {
-        activity_id: [Entry(row[1], row[2].removeprefix(_STATUS), row[3], row[4]) for row in of_one]
-        for activity_id, of_one in groupby(rows, key=lambda row: str(row[0]))
-    }
+    found: dict[str, list[Entry]] = {}
+    for activity_id, number, topic, before, version in connection.execute(query).all():
+        entry = Entry(number, topic.removeprefix(_STATUS), _PHASES.get(before, before), version)
+        found.setdefault(activity_id, []).append(entry)
+    return found
 
 
-def _grouped(connection: Connection, ids: Sequence[str]) -> dict[str, list[tuple[str, str, datetime]]]:
+def _grouped(connection: Connection, among: _Among) -> dict[str, list[tuple[str, str, datetime]]]:
     found: dict[str, list[tuple[str, str, datetime]]] = {}
-    for row in connection.execute(select(groups).where(groups.c.activity_id.in_(ids))):
+    for row in connection.execute(select(groups).where(among(groups.c.activity_id))).all():
         found.setdefault(row.activity_id, []).append((row.owner, row.name, row.created))
     return found
 
