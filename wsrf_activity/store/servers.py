@@ -42,7 +42,11 @@ class Servers:
         return self._connection.execute(valid.with_for_update(read=True, key_share=True)).first() is not None
 
     def leave(self, server_id: str) -> None:
-        """End a server's lease; it stays known for as long as it holds anything."""
+        """End a server's lease; it stays known for as long as it holds anything.
+
+        A claim of its own that relies on the lease is waited for first: what it takes has to be seen by ``forget``.
+        """
+        self._connection.execute(select(servers.c.id).where(servers.c.id == server_id).with_for_update())
         self._connection.execute(update(servers).where(servers.c.id == server_id).values(until=_NOW, pid=0))
         self.forget(server_id)
 
