@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, select, text, update
 
+from tests import databases
 from tests.acceptance.commands import Gate
 from tests.acceptance.conftest import CONFIG
 from tests.acceptance.test_recovery import begun, supervisor
@@ -284,6 +285,25 @@ def test_what_a_person_sees(on_sqlite: Server, tmp_path: Path) -> None:
     assert (mended.returncode, "repaired" in mended.stdout, "all is well" in mended.stdout) == (0, True, True)
     nowhere = run(Server(tmp_path / "nowhere"))
     assert (nowhere.returncode, "no data folder" in nowhere.stderr) == (2, True)
+
+
+def test_a_server_elsewhere_is_known_by_its_lease(postgresql: databases.Cluster, tmp_path: Path) -> None:
+    """And its folder by the identity: from another data folder, too, nothing is repaired under its hands."""
+    (tmp_path / "other").mkdir()
+    other, files = ("--data", str(tmp_path / "other")), ("--files", str(tmp_path / "files"))
+    with postgresql.database() as name, running(Server(tmp_path / "server", name, CONFIG, files)) as server:
+        with server.client() as wire:
+            completed(wire, LARGE)
+        well = run(server, *other, *files)
+        assert (well.returncode, "1 activities, a server is up: all is well." in well.stdout) == (0, True)
+        refused = run(server, *other, *files, "--repair")
+        assert (refused.returncode, "a server is up" in refused.stderr) == (2, True)
+        server.kill()
+        told = json.loads(run(server, *other, "--json").stdout)
+        assert (told["server_up"], [finding["kind"] for finding in told["findings"]]) == (False, ["files-elsewhere"])
+        assert run(server, *other, *files, "--repair", "--deep").returncode == 0
+        nowhere = run(server, *other, "--files", str(tmp_path / "nowhere"))
+        assert (nowhere.returncode, "no files folder" in nowhere.stderr) == (2, True)
 
 
 def test_forms_of_the_tables(on_sqlite: Server) -> None:

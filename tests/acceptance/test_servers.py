@@ -13,6 +13,7 @@ from tests import databases
 from tests.acceptance.commands import Gate
 from tests.acceptance.watching import eventually, processes_of
 from tests.server import Fault, Server, running
+from wsrf_activity.doctor import Examined, Place, examine
 
 pytestmark = pytest.mark.skipif(
     os.environ.get("SERVERS") != "all", reason="several servers at once: runs where SERVERS=all, as in .ci/nightly"
@@ -97,6 +98,8 @@ def test_the_work_of_killed_and_paused_servers_goes_on(
             holds[2].open()
             assert (late.ended(made[2]), late.result(made[2])) == ("Completed", b"in\nover\n")
         assert {wire.property(each, "Attempt") for each in made} == {"1"}
+        place = Place(data=front.data, files=front.data.with_name("files"), database=url)
+        assert examine(place, deep=True) == Examined(activities=3, served=True)
 
 
 def test_an_abort_and_a_destroy_reach_the_server_that_runs_the_work(
