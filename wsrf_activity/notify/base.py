@@ -1,0 +1,91 @@
+"""What the deliverer needs of the rest of the house: a log to read, and somebody who writes messages."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lxml import etree
+
+from wsrf_activity.model.events import Change
+from wsrf_activity.model.subscriptions import Subscription
+from wsrf_activity.model.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One notification, made once for all who get it. Nobody may change its payload."""
+
+    event_id: str  #: the same at every delivery
+    sequence: int  #: the place of its event among those of the activity, from 1
+    activity_id: str
+    topic: Topic
+    payload: etree._Element
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What is POSTed."""
+
+    content: bytes
+    headers: dict[str, str]
+
+
+class Renderer(Protocol):
+    """Writes XML."""
+
+    def messages(self, change: Change) -> Sequence[Message]:
+        """Return all that there is to tell of a change, in order. Called often with the same one: keeps what it made."""
+
+    def document(self, change: Change) -> etree._Element:
+        """Return the resource property document after the change, for ProducerProperties filters."""
+
+    def notify(self, subscription: Subscription, messages: Sequence[Message]) -> Envelope:
+        """Return one wsnt:Notify with all of these, in the consumer's version and with its reference parameters."""
+
+    def raw(self, subscription: Subscription, message: Message) -> Envelope:
+        """Return one message by itself (wsnt:UseRaw), with an act:Event header."""
+
+    def pulled(self, subscription: Subscription, message: Message) -> bytes:
+        """Return a wsnt:NotificationMessage for a pull point."""
+
+
+class Reader(Protocol):
+    """Reads the log for one subscription, in order."""
+
+    async def next(self, limit: int) -> Sequence[Change]:
+        """Return up to about ``limit`` changes that were not returned yet; none at the end of the log.
+
+        Raises Unavailable where the database does not answer.
+        """
+
+    @property
+    def position(self) -> int:
+        """Where to read from after a restart, once all that ``next`` has returned is delivered."""
+
+
+class Log(Protocol):
+    """The subscriptions and what they are owed; all methods may raise Unavailable."""
+
+    async def subscriptions(self, ids: Collection[str] | None = None) -> Sequence[Subscription]:
+        """Return those of these that there are; all where none are named."""
+
+    def reader(self, subscription: Subscription) -> Reader:
+        """Return what reads on from the subscription's position."""
+
+    async def delivered(self, subscription_id: str, position: int, messages: int) -> None:
+        """Note how far a subscription has been told; soon on the disk, together with others. Ends Retrying."""
+
+    async def failed(self, subscription: Subscription) -> None:
+        """Write ``delivery``, ``failures``, ``failing_since``, ``next_try`` and ``last_error`` of a subscription."""
+
+    async def confirmed(self, subscription_id: str) -> None:
+        """Note that the consumer has confirmed."""
+
+    async def finished(self, subscription_id: str) -> None:
+        """Remove a subscription whose activity is gone and which has had everything."""
+
+    async def put(self, subscription: Subscription, messages: Sequence[bytes], position: int) -> bool:
+        """Put messages into the subscription's pull point, and its position forward, at once.
+
+        False where there is no room: then ``Deliverer.changed`` is called when there is some.
+        """
