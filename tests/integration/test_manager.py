@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.house import ADA, BOB, PATIENCE, House, report, until
-from tests.unit.model.strategies import NOON
+from tests.unit.model.strategies import END, NOON
 from wsrf_activity.engines.base import Lost, Warned
 from wsrf_activity.engines.memory import MemoryRun
 from wsrf_activity.manager import Condition, Limits, StartRequest, UploadInput, attempts, running
@@ -377,7 +377,7 @@ class TestOwnErrors:
 
     async def test_work_of_an_activity_that_is_gone_is_ended(self, small: House) -> None:
         activity_id = await small.running()
-        await small.database.change(lambda records: records.remove({activity_id: "x"}))
+        await small.database.change(lambda records: records.remove({activity_id: "x"}, END))
         small.engine.tell(activity_id, Progress(1.0))
         attempt = small.manager._runner._attempts[activity_id]
         run = attempt.run
@@ -582,7 +582,7 @@ class TestRestart:
         # Killed between the removal of a row and that of its files, which the work has left unreadable.
         (folders.activity(gone) / "1" / "deep").mkdir(parents=True)
         (folders.activity(gone) / "1").chmod(0)
-        await house.database.change(lambda records: records.remove({gone: folders.relative(gone)}))
+        await house.database.change(lambda records: records.remove({gone: folders.relative(gone)}, END))
         # Killed in the middle of an upload, and between its file and its row.
         (house.data / "uploads" / "x.part").write_bytes(b"half")
         (house.data / "uploads" / "unknown").write_bytes(b"whole")
@@ -599,7 +599,7 @@ class TestRestart:
         folders = small.manager._folders
         stuck = folders.activity(first)
         both = {each: folders.relative(each) for each in (first, second)}
-        await small.database.change(lambda records: records.remove(both))
+        await small.database.change(lambda records: records.remove(both, END))
         remove = manager_folders.remove
 
         def refuse(path: Path) -> None:

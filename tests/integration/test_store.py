@@ -17,7 +17,7 @@ import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.model.strategies import NOON, activities, activity
+from tests.unit.model.strategies import END, NOON, activities, activity
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, new_id
 from wsrf_activity.model.errors import InvalidState, Unavailable
@@ -469,8 +469,8 @@ class TestRemoval:
         gone, kept = new(groups=("g",)), new(groups=("g",))
         await add(database, gone, kept)
         folders = {gone.id: f"folders/{gone.id}"}
-        assert list(await database.change(lambda records: records.remove(folders))) == [gone.id]
-        assert list(await database.change(lambda records: records.remove(folders))) == []
+        assert list(await database.change(lambda records: records.remove(folders, END))) == [gone.id]
+        assert list(await database.change(lambda records: records.remove(folders, END))) == []
         assert await get(database, gone.id) is None
         assert await database.read(lambda records: topics(gone.id, records)) == []
         assert await TestListing.pages(database, Filter(group="g")) == [kept]
@@ -484,7 +484,9 @@ class TestRemoval:
         other = open_database(database_url)
         gone = new()
         await add(database, gone)
-        tries = ((database, other)[i % 2].change(lambda records: records.remove({gone.id: "f"})) for i in range(10))
+        tries = (
+            (database, other)[i % 2].change(lambda records: records.remove({gone.id: "f"}, END)) for i in range(10)
+        )
         assert sorted(map(len, await asyncio.gather(*tries))) == [0] * 9 + [1]
         await other.close()
 
@@ -497,7 +499,7 @@ class TestRemoval:
         }
         assert await save(database, extended, changes.set_termination(extended, LATER))
         folders = {due.id: "a", extended.id: "b"}
-        assert list(await database.change(lambda records: records.remove(folders, expired_by=NOON))) == [due.id]
+        assert list(await database.change(lambda records: records.remove(folders, END, expired_by=NOON))) == [due.id]
 
     async def test_the_next_deadline_is_the_earliest_of_all(self, database: Database) -> None:
         assert await database.read(lambda records: records.next_deadline()) is None

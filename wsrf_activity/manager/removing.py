@@ -14,11 +14,13 @@ from wsrf_activity.manager.waiting import Condition
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import NoSuchActivity, Unavailable
+from wsrf_activity.model.events import Termination
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Records
 
 _AGAIN = 0.02  #: seconds until work that is just being taken up is looked at again
 _ASK_AGAIN = 2.0  #: seconds until another server is asked once more to end its work
+_EXPIRED = "its termination time has come"
 _BATCH = 200  #: activities that are removed in one transaction
 
 
@@ -65,14 +67,14 @@ class Remover:
         left = await self._ledger.change(activity_id, _leave)
         if left.leaving:
             await self.remove_expired(activity_id, reason)
-        elif not await self._remove((activity_id,)):
+        elif not await self._remove((activity_id,), reason):
             raise NoSuchActivity
 
     async def remove_expired(self, activity_id: str, reason: str) -> None:
         """Remove what nobody sees any more; others may be at it as well."""
         with contextlib.suppress(NoSuchActivity):
             await self.end_work(activity_id, reason)
-            await self._remove((activity_id,))
+            await self._remove((activity_id,), reason)
 
     async def reap(self, now: datetime) -> int:
         """Remove what has expired by ``now`` and return how many activities that were.
@@ -82,10 +84,13 @@ class Remover:
         reaped = 0
         server_id = self._server_id
         while due := await self._ledger.database.read(lambda records: records.expired(now, _BATCH, server_id)):
-            reaped += await self._remove([activity.id for activity in due if activity.phase.ended], expired_by=now)
+            over = [activity.id for activity in due if activity.phase.ended]
+            reaped += await self._remove(over, _EXPIRED, expired_by=now)
             ended = await asyncio.gather(*(self._end_expired(activity) for activity in due if not activity.phase.ended))
-            reaped += await self._remove(ended, expired_by=now)
+            reaped += await self._remove(ended, _EXPIRED, expired_by=now)
         while await self._ledger.database.change(lambda records: records.remove_expired_uploads(now, UPLOADS)):
+            continue
+        while await self._ledger.database.change(lambda records: records.subscriptions.remove_expired(now)):
             continue
         await self._remove_files()
         return reaped
@@ -125,17 +130,18 @@ class Remover:
 
     async def _end_expired(self, activity: Activity) -> str:
         with contextlib.suppress(NoSuchActivity):
-            await self.end_work(activity.id, "its termination time has come")
+            await self.end_work(activity.id, _EXPIRED)
         return activity.id
 
-    async def _remove(self, activity_ids: Sequence[str], expired_by: datetime | None = None) -> int:
+    async def _remove(self, activity_ids: Sequence[str], reason: str, expired_by: datetime | None = None) -> int:
         """Remove rows, then files, and return how many activities there were."""
         folders = {activity_id: self._folders.relative(activity_id) for activity_id in activity_ids}
         if not folders:
             return 0
+        end = Termination(self._ledger.clock(), reason)
 
         def transaction(records: Records) -> Sequence[str]:
-            return records.remove(folders, expired_by=expired_by)
+            return records.remove(folders, end, expired_by=expired_by)
 
         gone = await self._ledger.database.change(transaction)
         for activity_id in gone:

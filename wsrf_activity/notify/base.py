@@ -34,7 +34,7 @@ class Renderer(Protocol):
     """Writes XML."""
 
     def messages(self, change: Change) -> Sequence[Message]:
-        """Return all that there is to tell of a change, in order. Called often with the same one: keeps what it made."""
+        """Return all that there is to tell of a change, in order. Called often with one: keeps what it made."""
 
     def document(self, change: Change) -> etree._Element:
         """Return the resource property document after the change, for ProducerProperties filters."""

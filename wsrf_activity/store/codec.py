@@ -1,7 +1,7 @@
 """Activities and events as rows and back. Reading what was written gives an equal value, in another process too."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,9 @@ from wsrf_activity.model.activity import (
     Severity,
     Work,
 )
-from wsrf_activity.model.events import Event, Payload
+from wsrf_activity.model.events import Event, Logged, Payload, Termination
 from wsrf_activity.model.phases import Phase
+from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, Subscription
 
 _MICROSECOND = timedelta(microseconds=1)
 _COLUMNS = (
@@ -95,8 +96,13 @@ def read_activity(row: RowMapping | Mapping[str, Any]) -> Activity:
     )
 
 
+_SUBSCRIPTION_COLUMNS = ("id", "owner", "activity_id", "pull_point", "terminates", "position", "delivered")
+_SUBSCRIPTION_PLAIN = ("paused", "confirmed", "failures", "last_error")
+EVENT_COLUMNS = ("activity_id", "owner", "topic", "version", "time", "payload", "changed")
+
+
 def event_row(event: Event) -> dict[str, Any]:
-    """Return the column values of an event."""
+    """Return the column values of an event, but for its place in the log."""
     return {
         "activity_id": event.activity_id,
         "owner": event.owner,
@@ -104,7 +110,48 @@ def event_row(event: Event) -> dict[str, Any]:
         "version": event.version,
         "time": event.time,
         "payload": _payload(event.payload),
+        "changed": None if event.changed is None else {n: _field(n, value) for n, value in event.changed.items()},
     }
+
+
+def read_event(row: RowMapping) -> Logged:
+    """Return the event of a row with its place in the log."""
+    changed = row["changed"]
+    event = Event(
+        topic=row["topic"],
+        activity_id=row["activity_id"],
+        owner=row["owner"],
+        version=row["version"],
+        time=row["time"],
+        payload=_read_payload(row["topic"], row["payload"]),
+        changed=None if changed is None else {name: _read_field(name, value) for name, value in changed.items()},
+    )
+    return Logged(row["id"], row["sequence"], event)
+
+
+def _field(name: str, value: Any) -> Any:
+    """Return a field of an activity as JSON."""
+    match value:
+        case datetime():
+            return _time(value)
+        case timedelta():
+            return _span(value)
+        case Progress():
+            return [value.percent, value.message]
+        case tuple() if name == "errors":
+            return [_error(error) for error in value]
+        case tuple() if name == "results":
+            return [_result(result) for result in value]
+        case tuple():
+            return list(value)
+    return value
+
+
+def _read_field(name: str, stored: Any) -> Any:
+    if stored is None:
+        return None
+    read = _FIELDS.get(name)
+    return stored if read is None else read(stored)
 
 
 def _payload(payload: Payload) -> Any:
@@ -119,9 +166,11 @@ def _payload(payload: Payload) -> Any:
             return _error(payload)
         case Result():
             return _result(payload)
+        case Termination():
+            return [_time(payload.time), payload.reason]
 
 
-def read_payload(topic: str, stored: Any) -> Payload:
+def _read_payload(topic: str, stored: Any) -> Payload:
     """Return the payload of an event, whose kind its topic tells."""
     if stored is None:
         return None
@@ -132,8 +181,58 @@ def read_payload(topic: str, stored: Any) -> Payload:
             return _read_error(stored)
         case "ResultAdded":
             return _read_result(stored)
+        case "Terminated":
+            return Termination(datetime.fromisoformat(stored[0]), stored[1])
         case _:
             return Phase(stored)
+
+
+def subscription_row(subscription: Subscription) -> dict[str, Any]:
+    """Return the column values of a subscription."""
+    row: dict[str, Any] = {name: getattr(subscription, name) for name in _SUBSCRIPTION_COLUMNS}
+    consumer, policy = subscription.consumer, subscription.policy
+    row["document"] = {
+        "consumer": [consumer.address, consumer.reference, consumer.soap, consumer.addressing],
+        "filter": [[e.kind.value, e.dialect, e.text, dict(e.prefixes)] for e in subscription.filter],
+        "policy": {
+            "raw": policy.raw,
+            "from_sequence": policy.from_sequence,
+            "latest_only": policy.latest_only,
+            "at_most_every": _span(policy.at_most_every),
+            "verify": policy.verify,
+            "secret": policy.secret,
+            "credentials": list(policy.credentials) if policy.credentials else None,
+        },
+        "created": _time(subscription.created),
+        "delivery": subscription.delivery.value,
+        "failing_since": _time(subscription.failing_since),
+        "next_try": _time(subscription.next_try),
+        **{name: getattr(subscription, name) for name in _SUBSCRIPTION_PLAIN},
+    }
+    return row
+
+
+def read_subscription(row: RowMapping) -> Subscription:
+    """Return the subscription of a row."""
+    document = row["document"]
+    policy = document["policy"]
+    return Subscription(
+        **{name: row[name] for name in _SUBSCRIPTION_COLUMNS},
+        **{name: document[name] for name in _SUBSCRIPTION_PLAIN},
+        consumer=Consumer(*document["consumer"]),
+        filter=tuple(Expression(Kind(kind), *rest) for kind, *rest in document["filter"]),
+        policy=Policy(
+            **{
+                **policy,
+                "at_most_every": _read_span(policy["at_most_every"]),
+                "credentials": tuple(policy["credentials"]) if policy["credentials"] else None,
+            }
+        ),
+        created=datetime.fromisoformat(document["created"]),
+        delivery=Delivery(document["delivery"]),
+        failing_since=_read_time(document["failing_since"]),
+        next_try=_read_time(document["next_try"]),
+    )
 
 
 def _time(moment: datetime | None) -> str | None:
@@ -208,3 +307,15 @@ def _result(result: Result) -> dict[str, Any]:
 def _read_result(stored: Mapping[str, Any]) -> Result:
     inline = stored["inline"]
     return Result(**{**stored, "inline": None if inline is None else base64.b64decode(inline)})
+
+
+#: How the fields of an activity in an event are read that are no plain JSON.
+_FIELDS: dict[str, Callable[[Any], Any]] = {
+    "phase": Phase,
+    "groups": tuple,
+    "work_limit": _read_span,
+    "progress": lambda stored: Progress(*stored),
+    "errors": lambda stored: tuple(map(_read_error, stored)),
+    "results": lambda stored: tuple(map(_read_result, stored)),
+    **dict.fromkeys(("created", "started", "ended", "terminates"), datetime.fromisoformat),
+}

@@ -192,7 +192,7 @@ class Inspection:
     def add_event(self, missed: Event) -> None:
         """Tell what was never told."""
         with unavailable(opening=True), self._engine.begin() as connection:
-            connection.execute(insert(event_log), codec.event_row(missed))
+            Records(connection).log([missed])
 
     def forget_events(self, ids: Sequence[int]) -> None:
         """Delete rows of the event log."""

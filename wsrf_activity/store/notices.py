@@ -24,6 +24,8 @@ class Notice:
     version: int = 0  #: of the activity; 0 says that it is gone
     queued: bool = False  #: whether there is work in the queue
     deadline: datetime | None = None  #: when something expires
+    subscription: str = ""  #: that was made, changed or removed
+    pull_point: str = ""  #: that got messages, or room for some
 
     @classmethod
     def of(cls, activity: Activity) -> "Notice":
@@ -49,10 +51,12 @@ def read_payload(payload: str) -> tuple[str, list[Notice]]:
 
 
 def _write(notice: Notice) -> str:
-    deadline = "" if notice.deadline is None else micros(notice.deadline)
-    return f"{notice.activity_id}:{notice.version}:{int(notice.queued)}:{deadline}"
+    deadline = "" if notice.deadline is None else str(micros(notice.deadline))
+    words = (notice.activity_id, str(notice.version), str(int(notice.queued)), deadline)
+    return ":".join((*words, notice.subscription, notice.pull_point)).rstrip(":")
 
 
 def _read(word: str) -> Notice:
-    activity_id, version, queued, deadline = word.split(":")
-    return Notice(activity_id, int(version), queued == "1", from_micros(int(deadline)) if deadline else None)
+    activity_id, version, queued, deadline, subscription, pull_point = f"{word}:::::".split(":")[:6]
+    moment = from_micros(int(deadline)) if deadline else None
+    return Notice(activity_id, int(version), queued == "1", moment, subscription, pull_point)

@@ -8,12 +8,13 @@ from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, fun
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.events import Event
+from wsrf_activity.model.events import TERMINATED, Event, Termination
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import codec
 from wsrf_activity.store.notices import Notice
 from wsrf_activity.store.servers import Servers
+from wsrf_activity.store.subscriptions import Subscriptions
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
 from wsrf_activity.store.tables import event as event_log
@@ -57,7 +58,7 @@ class Records:
         if self._connection.execute(statement, codec.activity_row(activity)).rowcount != 1:
             return False
         self._set_groups(activity)
-        self._log(events)
+        self.log(events)
         self._announce(activity)
         return True
 
@@ -71,24 +72,34 @@ class Records:
             if new.groups != old.groups:
                 self._connection.execute(delete(groups).where(groups.c.activity_id == new.id))
                 self._set_groups(new)
-            self._log(events)
+            self.log(events)
             self._announce(new)
         return changed
 
-    def remove(self, folders: Mapping[str, str], *, expired_by: datetime | None = None) -> Sequence[str]:
+    def remove(
+        self, folders: Mapping[str, str], end: Termination, *, expired_by: datetime | None = None
+    ) -> Sequence[str]:
         """Delete activities and all that hangs on them; return which, without those that another has removed before.
 
         ``folders`` has, by id, what is noted as files still to be removed. With ``expired_by`` only what is expired
-        at that time goes: a client may have been quick enough to extend it.
+        at that time goes: a client may have been quick enough to extend it. Events stay where a subscription is owed
+        them, with one more that tells of the ``end``.
         """
         due = select(activities.c.id).where(activities.c.id.in_(folders)).order_by(activities.c.id)
         if expired_by is not None:
             due = due.where(activities.c.terminates <= expired_by)
         # Locked in one order, so that two servers that reap at once wait for each other once, and not for ever.
         query = delete(activities).where(activities.c.id.in_(due.with_for_update()))
-        gone = self._connection.execute(query.returning(activities.c.id)).scalars().all()
+        columns = activities.c
+        rows = self._connection.execute(query.returning(columns.id, columns.owner, columns.version)).all()
+        gone = [row.id for row in rows]
+        ends = [Event(TERMINATED, row.id, row.owner, row.version + 1, end.time, end) for row in rows]
+        owed = self.subscriptions.depart({row.id: row.owner for row in rows})
+        self.log([end for end in ends if end.activity_id in owed])
+        self.subscriptions.departed(owed)
+        forgotten = [activity_id for activity_id in gone if activity_id not in owed]
         self._connection.execute(delete(groups).where(groups.c.activity_id.in_(gone)))
-        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(gone)))
+        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(forgotten)))
         self._note_removals(folders[activity_id] for activity_id in gone)
         if self._notices is not None:
             self._notices += [Notice(activity_id) for activity_id in gone]
@@ -101,6 +112,11 @@ class Records:
         found = tuple(codec.read_activity(row) for row in rows[: wanted.limit])
         more = len(rows) > wanted.limit
         return Page(found, (found[-1].created, found[-1].id) if more and found else None)
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """The statements about subscriptions, pull points, and the log that they read."""
+        return Subscriptions(self._connection, self._notices)
 
     @property
     def servers(self) -> Servers:
@@ -144,13 +160,14 @@ class Records:
         return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
 
     def next_deadline(self, server_id: str | None = None) -> datetime | None:
-        """Return when the next activity or upload expires, without what another server executes as in ``expired``."""
+        """Return when the next thing expires, without activities that another server executes as in ``expired``."""
         first = select(activities.c.terminates).where(activities.c.terminates.is_not(None))
         if server_id is not None:
             first = first.where(_not_of_others(server_id))
         times = (
             self._connection.execute(first.order_by(activities.c.terminates).limit(1)).scalar(),
             self._connection.execute(select(func.min(upload.c.expires))).scalar(),
+            self.subscriptions.next_deadline(),
         )
         return min((time for time in times if time is not None), default=None)
 
@@ -200,9 +217,10 @@ class Records:
         if self._notices is not None:
             self._notices.append(Notice.of(activity))
 
-    def _log(self, events: Sequence[Event]) -> None:
+    def log(self, events: Sequence[Event]) -> None:
+        """Write events behind those that their activities have."""
         if events:
-            self._connection.execute(_LOG, [codec.event_row(event) for event in events])
+            self._connection.execute(_LOG, [_named(codec.event_row(event)) for event in events])
 
 
 # The statements of every activity's way are made once: making one takes longer than running it.
@@ -212,7 +230,12 @@ _INSERT = {
     dialect: insert_into(activities).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
     for dialect, insert_into in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
 }
-_LOG = insert(event_log)
+_LOG = insert(event_log).values(
+    **{name: bindparam(f"its_{name}", type_=event_log.c[name].type) for name in codec.EVENT_COLUMNS},
+    sequence=select(func.coalesce(func.max(event_log.c.sequence), 0) + 1)
+    .where(event_log.c.activity_id == bindparam("its_activity_id"))
+    .scalar_subquery(),
+)
 _GET = select(activities).where(activities.c.id == bindparam("id"))
 _GET_TO_CHANGE = _GET.with_for_update()
 _SAVE = update(activities).where(
@@ -234,6 +257,10 @@ _NEXT_QUEUED = (
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
 )
+
+
+def _named(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"its_{name}": value for name, value in row.items()}
 
 
 def _not_of_others(server_id: str) -> ColumnElement[bool]:

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, Connection, RowMapping, and_, delete, exists, literal_column, select, update
+from sqlalchemy import BigInteger, Connection, RowMapping, and_, delete, exists, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql
 
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.servers import Registered, Server
 from wsrf_activity.store.tables import activity as activities
+from wsrf_activity.store.tables import role as roles
 from wsrf_activity.store.tables import server as servers
 
 _MICROSECOND = timedelta(microseconds=1)
@@ -40,6 +41,15 @@ class Servers:
         """Whether the server's lease runs. Until the transaction ends nobody can take over what the server holds."""
         valid = select(servers.c.id).where(servers.c.id == server_id, servers.c.until > _NOW)
         return self._connection.execute(valid.with_for_update(read=True, key_share=True)).first() is not None
+
+    def lead(self, server_id: str, name: str) -> bool:
+        """Take a role that no living server has; False where another one has it. It goes with the server's lease."""
+        living = exists(select(servers.c.id).where(servers.c.id == roles.c.server, servers.c.until > _NOW))
+        take = postgresql.insert(roles).values(name=name, server=server_id)
+        take = take.on_conflict_do_update(
+            index_elements=["name"], set_={"server": server_id}, where=or_(roles.c.server == server_id, ~living)
+        )
+        return self._connection.execute(take).rowcount == 1
 
     def leave(self, server_id: str) -> None:
         """End a server's lease; it stays known for as long as it holds anything.

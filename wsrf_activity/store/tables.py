@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -100,8 +100,66 @@ event = Table(
     Column("version", BigInteger, nullable=False),
     Column("time", Moment, nullable=False),
     Column("payload", JSON),
-    Index("ix_event_activity", "activity_id", "id"),
+    Column("sequence", BigInteger, nullable=False),  #: among the events of the activity
+    Column("changed", JSON),  #: on the last event of a change: the fields that it has changed
+    Index("ix_event_activity", "activity_id", "sequence", unique=True),
     sqlite_autoincrement=True,
+)
+
+#: Activities that are gone, whose events are still owed to a subscription.
+departed = Table(
+    "departed",
+    metadata,
+    Column("activity_id", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("last", BigInteger, nullable=False),  #: the id of its last event
+    Index("ix_departed_owner", "owner"),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("activity_id", String(64)),  #: NULL is all activities of the owner
+    Column("pull_point", String(64)),
+    Column("terminates", Moment),  #: NULL is never
+    Column("position", BigInteger, nullable=False),  #: in the event log
+    Column("delivered", BigInteger, nullable=False),
+    Column("document", JSON, nullable=False),  #: the rest of it, see store.codec
+    Index("ix_subscription_activity", "activity_id"),
+    Index("ix_subscription_owner", "owner", "activity_id"),
+    Index("ix_subscription_pull_point", "pull_point"),
+    Index("ix_subscription_terminates", "terminates"),
+)
+
+pull_point = Table(
+    "pull_point",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("terminates", Moment),
+    Index("ix_pull_point_terminates", "terminates"),
+)
+
+#: Messages in pull points.
+pulled = Table(
+    "pulled",
+    metadata,
+    Column("number", Serial, primary_key=True, autoincrement=True),
+    Column("pull_point", String(64), nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_pulled_pull_point", "pull_point", "number"),
+    sqlite_autoincrement=True,
+)
+
+#: Which server does what only one of them is to do.
+role = Table(
+    "role",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("server", String(64), nullable=False),
 )
 
 upload = Table(

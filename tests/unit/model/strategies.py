@@ -16,10 +16,12 @@ from wsrf_activity.model.activity import (
     Severity,
     Work,
 )
+from wsrf_activity.model.events import Termination
 from wsrf_activity.model.phases import Phase
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+END = Termination(NOON, "over")  #: of an activity that is removed
 
 #: What XML can carry, and databases too: no surrogates, no controls.
 texts = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=40)

@@ -1,0 +1,256 @@
+"""The statements about subscriptions and pull points, and about the log as they read it."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
+
+from wsrf_activity.model.events import Logged
+from wsrf_activity.model.subscriptions import Pulled, PullPoint, Subscription
+from wsrf_activity.store import codec
+from wsrf_activity.store.notices import Notice
+from wsrf_activity.store.tables import departed, pull_point, pulled, subscription
+from wsrf_activity.store.tables import event as event_log
+
+_BATCH = 1000  #: that expire in one transaction
+_PART = 500  #: ids in one query
+
+
+class Horizon(NamedTuple):
+    """How far the log is settled. Rows of a transaction that is under way may still appear before later ones."""
+
+    last: int  #: the id of the last row that there is
+    next_transaction: int  #: every transaction from here on began after ``last`` was there
+    oldest_transaction: int  #: every one before here has ended
+
+
+class Subscriptions:
+    """The statements on one connection."""
+
+    def __init__(self, connection: Connection, notices: list[Notice] | None) -> None:
+        """Work in the transaction of ``connection``; ``notices`` gets what other servers are to hear of it."""
+        self._connection = connection
+        self._notices = notices
+
+    def add(self, added: Subscription) -> None:
+        """Add a subscription."""
+        self._connection.execute(insert(subscription), codec.subscription_row(added))
+        self._announce(Notice(subscription=added.id, deadline=added.terminates))
+
+    def get(self, subscription_id: str) -> Subscription | None:
+        """Return a subscription, expired or not, that is about to be changed."""
+        query = select(subscription).where(subscription.c.id == subscription_id).with_for_update()
+        row = self._connection.execute(query).mappings().first()
+        return None if row is None else codec.read_subscription(row)
+
+    def some(self, ids: Collection[str] | None = None) -> Sequence[Subscription]:
+        """Return those of these subscriptions that there are; all where none are named."""
+        query = select(subscription).order_by(subscription.c.id)
+        if ids is not None:
+            query = query.where(subscription.c.id.in_(ids))
+        return [codec.read_subscription(row) for row in self._connection.execute(query).mappings()]
+
+    def save(self, new: Subscription) -> None:
+        """Write all of a subscription that ``get`` has returned but its position, which only rises."""
+        row = codec.subscription_row(new)
+        row.pop("position")
+        self._connection.execute(update(subscription).where(subscription.c.id == new.id).values(**row))
+        self._announce(Notice(subscription=new.id, deadline=new.terminates))
+
+    def advance(self, positions: Iterable[tuple[str, int, int]]) -> None:
+        """Note for subscriptions, by id, up to where they have been told, and with how many messages more."""
+        rows = [{"of": id_, "to": position, "more": more} for id_, position, more in positions]
+        if rows:
+            self._connection.execute(_ADVANCE, rows)
+
+    def remove(self, condition: ColumnElement[bool]) -> Sequence[str]:
+        """Delete subscriptions, and what of the log was kept for them; return which."""
+        columns = subscription.c
+        gone = delete(subscription).where(condition).returning(columns.id, columns.owner)
+        rows = self._connection.execute(gone).all()
+        self.forget_departed({row.owner for row in rows})
+        self._announce(*(Notice(subscription=row.id) for row in rows))
+        return [row.id for row in rows]
+
+    def remove_one(self, subscription_id: str) -> bool:
+        """Delete a subscription; False where there is none."""
+        return bool(self.remove(subscription.c.id == subscription_id))
+
+    def remove_expired(self, now: datetime) -> Sequence[str]:
+        """Delete some subscriptions and pull points whose time is over; return the subscriptions."""
+        due = select(pull_point.c.id).where(pull_point.c.terminates <= now).limit(_BATCH)
+        for pull_point_id in self._connection.execute(due).scalars().all():
+            self.remove_pull_point(pull_point_id)
+        over = select(subscription.c.id).where(subscription.c.terminates <= now).limit(_BATCH)
+        return self.remove(subscription.c.id.in_(over))
+
+    def next_deadline(self) -> datetime | None:
+        """Return when the next subscription or pull point expires."""
+        queries = (select(func.min(table.c.terminates)) for table in (subscription, pull_point))
+        times = (self._connection.execute(query).scalar() for query in queries)
+        return min((time for time in times if time is not None), default=None)
+
+    # The log.
+
+    def last(self, owner: str, activity_id: str | None) -> int:
+        """Return where the log ends now, for a new subscription."""
+        query = select(func.coalesce(func.max(event_log.c.id), 0))
+        if activity_id is not None:
+            query = query.where(event_log.c.activity_id == activity_id)
+        return int(self._connection.execute(query).scalar_one())
+
+    def before(self, activity_id: str, sequence: int) -> int:
+        """Return the position from which an activity's log is read on with ``sequence``."""
+        query = select(func.coalesce(func.max(event_log.c.id), 0))
+        query = query.where(event_log.c.activity_id == activity_id, event_log.c.sequence < sequence)
+        return int(self._connection.execute(query).scalar_one())
+
+    def of_activity(self, activity_id: str, after: int, limit: int | None = None) -> Sequence[Logged]:
+        """Return an activity's events beyond an id, in order."""
+        query = select(event_log).where(event_log.c.activity_id == activity_id, event_log.c.id > after)
+        rows = self._connection.execute(query.order_by(event_log.c.sequence).limit(limit)).mappings()
+        return [codec.read_event(row) for row in rows]
+
+    def of_owner(self, owner: str, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Return the ids beyond one of the events of all of an owner's activities, and whose they are, in order."""
+        columns = event_log.c
+        query = select(columns.id, columns.activity_id).where(columns.owner == owner, columns.id > after)
+        return [(row.id, row.activity_id) for row in self._connection.execute(query.order_by(columns.id).limit(limit))]
+
+    def horizon(self) -> Horizon:
+        """Return how far the log is settled; on SQLite, which has one writer, whatever there is."""
+        last = int(self._connection.execute(select(func.coalesce(func.max(event_log.c.id), 0))).scalar_one())
+        if self._connection.dialect.name == "sqlite":
+            return Horizon(last, 0, 0)
+        row = self._connection.execute(_SNAPSHOT).one()
+        return Horizon(last, int(row[0]), int(row[1]))
+
+    def depart(self, owners: Mapping[str, str]) -> Collection[str]:
+        """Return which activities, given with their owners, have somebody who is to hear of their end."""
+        if not owners:
+            return ()
+        columns = subscription.c
+        to_one = select(columns.activity_id).where(columns.activity_id.in_(owners))
+        to_all = select(columns.owner).where(columns.owner.in_(set(owners.values())), columns.activity_id.is_(None))
+        named = set(self._connection.execute(to_one.distinct()).scalars())
+        everything = set(self._connection.execute(to_all.distinct()).scalars())
+        return {activity_id for activity_id, owner in owners.items() if activity_id in named or owner in everything}
+
+    def departed(self, activity_ids: Collection[str]) -> None:
+        """Note that the logs of activities that are gone are still there."""
+        if activity_ids:
+            columns = event_log.c
+            lasts = select(columns.activity_id, columns.owner, func.max(columns.id)).group_by(
+                columns.activity_id, columns.owner
+            )
+            lasts = lasts.where(columns.activity_id.in_(activity_ids))
+            self._connection.execute(insert(departed).from_select(["activity_id", "owner", "last"], lasts))
+
+    def forget_departed(self, owners: Collection[str]) -> None:
+        """Delete what is left of activities that are gone, as far as nobody is owed it any more."""
+        if not owners:
+            return
+        columns = subscription.c
+        owed = exists(
+            select(columns.id).where(
+                columns.owner == departed.c.owner,
+                or_(columns.activity_id == departed.c.activity_id, columns.activity_id.is_(None)),
+                columns.position < departed.c.last,
+            )
+        )
+        query = delete(departed).where(departed.c.owner.in_(owners), ~owed).returning(departed.c.activity_id)
+        gone = self._connection.execute(query).scalars().all()
+        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(gone)))
+
+    def departed_owners(self) -> Sequence[str]:
+        """Return whose activities have left something in the log."""
+        return self._connection.execute(select(departed.c.owner).distinct()).scalars().all()
+
+    # Pull points.
+
+    def add_pull_point(self, added: PullPoint) -> None:
+        """Add a pull point."""
+        row = {name: getattr(added, name) for name in ("id", "owner", "created", "terminates")}
+        self._connection.execute(insert(pull_point), row)
+        self._announce(Notice(deadline=added.terminates))
+
+    def get_pull_point(self, pull_point_id: str) -> PullPoint | None:
+        """Return a pull point, expired or not."""
+        row = self._connection.execute(select(pull_point).where(pull_point.c.id == pull_point_id)).mappings().first()
+        return None if row is None else PullPoint(**row)
+
+    def use_pull_point(self, pull_point_id: str, terminates: datetime | None) -> None:
+        """Move the time of a pull point that was used."""
+        statement = update(pull_point).where(pull_point.c.id == pull_point_id).values(terminates=terminates)
+        self._connection.execute(statement)
+
+    def remove_pull_point(self, pull_point_id: str) -> bool:
+        """Delete a pull point, what is in it, and the subscriptions that fill it; False where there is none."""
+        self._connection.execute(delete(pulled).where(pulled.c.pull_point == pull_point_id))
+        self.remove(subscription.c.pull_point == pull_point_id)
+        gone = self._connection.execute(delete(pull_point).where(pull_point.c.id == pull_point_id)).rowcount == 1
+        self._announce(Notice(pull_point=pull_point_id))
+        return gone
+
+    def put(self, pull_point_id: str, contents: Sequence[bytes], most: int, size: int) -> bool:
+        """Put messages into a pull point; False where it would have more than ``most`` of them, or of ``size`` bytes.
+
+        One message always fits into an empty one. False, too, where there is no such pull point.
+        """
+        lock = select(pull_point.c.id).where(pull_point.c.id == pull_point_id).with_for_update()
+        if self._connection.execute(lock).first() is None:
+            return False
+        total = select(func.count(), func.coalesce(func.sum(func.length(pulled.c.content)), 0))
+        count, bytes_ = self._connection.execute(total.where(pulled.c.pull_point == pull_point_id)).one()
+        if count and (count + len(contents) > most or bytes_ + sum(map(len, contents)) > size):
+            return False
+        self._connection.execute(
+            insert(pulled), [{"pull_point": pull_point_id, "content": content} for content in contents]
+        )
+        self._announce(Notice(pull_point=pull_point_id))
+        return True
+
+    def pulled(self, pull_point_id: str, most: int) -> Sequence[Pulled]:
+        """Return the oldest messages of a pull point."""
+        query = select(pulled.c.number, pulled.c.content).where(pulled.c.pull_point == pull_point_id)
+        return [Pulled(*row) for row in self._connection.execute(query.order_by(pulled.c.number).limit(most))]
+
+    def drop(self, pull_point_id: str, up_to: int) -> None:
+        """Delete messages that have been fetched."""
+        numbers = and_(pulled.c.pull_point == pull_point_id, pulled.c.number <= up_to)
+        if self._connection.execute(delete(pulled).where(numbers)).rowcount:
+            self._announce(Notice(pull_point=pull_point_id))
+
+    def fill(self, pull_point_id: str) -> Sequence[str]:
+        """Return the subscriptions that fill a pull point."""
+        query = select(subscription.c.id).where(subscription.c.pull_point == pull_point_id)
+        return self._connection.execute(query).scalars().all()
+
+    def _announce(self, *notices: Notice) -> None:
+        if self._notices is not None:
+            self._notices.extend(notices)
+
+
+_ADVANCE = (
+    update(subscription)
+    .where(subscription.c.id == bindparam("of"), subscription.c.position <= bindparam("to"))
+    .values(position=bindparam("to"), delivered=subscription.c.delivered + bindparam("more"))
+)
+_SNAPSHOT = text(
+    "SELECT pg_snapshot_xmax(snapshot)::text::bigint, pg_snapshot_xmin(snapshot)::text::bigint "
+    "FROM pg_current_snapshot() AS snapshot"
+)
