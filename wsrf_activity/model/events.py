@@ -92,7 +92,7 @@ def between(old: Activity | None, new: Activity, now: datetime) -> tuple[Event, 
     events.extend(event("ResultAdded", result) for result in new.results if result.name not in known)
     if old is None or old.phase is not new.phase:
         events.append(event(f"StatusChanged/{new.phase}", old.phase if old else None))
-    changed = _changed(old, new)
+    changed = _changed(old, new) | _lists(old, new, [event.payload for event in events])
     if changed and not events:
         events.append(event("", None))
     if events:
@@ -110,6 +110,19 @@ def _changed(old: Activity | None, new: Activity) -> dict[str, Any]:
     if old is None:
         return {name: getattr(new, name) for name in (*_FROM_THE_FIRST, *_SHOWN)}
     return {name: getattr(new, name) for name in _SHOWN if getattr(new, name) != getattr(old, name)}
+
+
+def _lists(old: Activity | None, new: Activity, told: Sequence[Payload]) -> dict[str, Any]:
+    """Return errors and results where they are not what follows from those that were told."""
+    follows = _with(old or replace(new, errors=(), results=()), told)
+    return {name: getattr(new, name) for name in ("errors", "results") if getattr(follows, name) != getattr(new, name)}
+
+
+def _with(activity: Activity, told: Sequence[Payload]) -> Activity:
+    """Add the errors and results that were told."""
+    results = tuple(payload for payload in told if isinstance(payload, Result))
+    errors = (payload for payload in told if isinstance(payload, ActivityError))
+    return with_errors(replace(activity, results=activity.results + results), errors)
 
 
 def states(before: Activity | None, log: Sequence[Logged]) -> Iterator[Change]:
@@ -144,11 +157,8 @@ def _after(before: Activity | None, told: Sequence[Logged]) -> Activity | None:
             work=Work(argv=()),
             **{name: changed[name] for name in _FROM_THE_FIRST},
         )
-    payloads = [logged.event.payload for logged in told]
-    results = {result.name: result for result in (*before.results, *payloads) if isinstance(result, Result)}
-    errors = (payload for payload in payloads if isinstance(payload, ActivityError))
-    after = with_errors(replace(before, results=tuple(results.values()), version=last.version), errors)
-    return replace(after, **changed)
+    after = _with(before, [logged.event.payload for logged in told])
+    return replace(after, version=last.version, **changed)
 
 
 def _added(old: tuple[ActivityError, ...], new: tuple[ActivityError, ...]) -> Iterator[ActivityError]:

@@ -6,10 +6,11 @@ wsnt:Filter is about the wire here; who is asked for what, and when, is known el
 
 import copy
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from lxml import etree
 
@@ -23,12 +24,12 @@ from wsrf_activity.model.errors import (
     TopicNotSupported,
     UnknownTopicDialect,
 )
+from wsrf_activity.model.subscriptions import Expression, Kind
 from wsrf_activity.model.topics import Topic, TopicExpression, TopicSpace
 from wsrf_activity.model.xpath_cost import Facts, estimate, prefixes_of
 
 MAX_FILTERS: Final = 20  #: elements in one wsnt:Filter
 
-_TOPIC: Final = f"{{{ns.WSNT}}}TopicExpression"
 _log: Final = logging.getLogger(__name__)
 
 
@@ -127,25 +128,21 @@ class Filter:
     properties: tuple[ProducerProperties, ...] = ()
 
     @classmethod
-    def read(cls, element: etree._Element | None, space: TopicSpace) -> "Filter":
-        """Return the filter of a wsnt:Filter, or of a Subscribe without one.
+    def of(cls, expressions: Iterable[Expression], space: TopicSpace, *, stored: bool = False) -> "Filter":
+        """Return the filter that these make. One that is ``stored`` may have topics that are not published any more.
 
-        Raises InvalidFilter, UnknownTopicDialect, InvalidTopicExpression, TopicNotSupported,
-        InvalidMessageContentExpression, InvalidProducerPropertiesExpression.
+        Raises UnknownTopicDialect, InvalidTopicExpression, TopicNotSupported, InvalidMessageContentExpression,
+        InvalidProducerPropertiesExpression.
         """
-        parts = [] if element is None else list(element.iterchildren("*"))
-        if len(parts) > MAX_FILTERS:
-            raise InvalidFilter(f"a filter may have at most {MAX_FILTERS} elements", parts[MAX_FILTERS].tag)
-        for part in parts:
-            if part.tag not in (_TOPIC, *_KINDS):
-                offered = ", ".join(etree.QName(tag).localname for tag in (_TOPIC, *_KINDS))
-                raise InvalidFilter(f"filter {part.tag} is not offered; accepted are wsnt's {offered}", part.tag)
+        by_kind: defaultdict[Kind, list[Expression]] = defaultdict(list)
+        for expression in expressions:
+            by_kind[expression.kind].append(expression)
         chosen = cls(
-            tuple(_topic_expression(part, space) for part in parts if part.tag == _TOPIC),
-            tuple(MessageContent(*_expression(part)) for part in parts if part.tag == _CONTENT),
-            tuple(ProducerProperties(*_expression(part)) for part in parts if part.tag == _PROPERTIES),
+            tuple(topics.parse(e.dialect, e.text, e.prefixes, space, stored=stored) for e in by_kind[Kind.TOPIC]),
+            tuple(MessageContent(e.text, e.prefixes) for e in by_kind[Kind.MESSAGE_CONTENT]),
+            tuple(ProducerProperties(e.text, e.prefixes) for e in by_kind[Kind.PRODUCER_PROPERTIES]),
         )
-        if chosen.matching is not None and not chosen.matching:
+        if chosen.matching is not None and not chosen.matching and not stored:
             raise TopicNotSupported(
                 "no topic matches all topic expressions; for one or the other join them by | in the Full dialect"
             )
@@ -169,50 +166,42 @@ class Filter:
             and (not self.properties or _all_hold(self.properties, properties()))
         )
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what ``from_json`` makes the same filter of, as JSON can keep it."""
-        return {
-            "topics": [{"dialect": e.dialect, "text": e.text, "prefixes": dict(e.prefixes)} for e in self.topics],
-            "content": [{"text": e.text, "prefixes": dict(e.prefixes)} for e in self.content],
-            "properties": [{"text": e.text, "prefixes": dict(e.prefixes)} for e in self.properties],
-        }
 
-    @classmethod
-    def from_json(cls, kept: Mapping[str, Any], space: TopicSpace) -> "Filter":
-        """Return a filter that was kept. Topics that are not published any more match nothing."""
-        return cls(
-            tuple(topics.parse(**each, space=space, stored=True) for each in kept["topics"]),
-            tuple(MessageContent(**each) for each in kept["content"]),
-            tuple(ProducerProperties(**each) for each in kept["properties"]),
-        )
+def read(element: etree._Element | None) -> tuple[Expression, ...]:
+    """Return the expressions of a wsnt:Filter, or of a Subscribe without one, as they are to be kept.
+
+    Raises InvalidFilter, UnknownTopicDialect, InvalidTopicExpression, InvalidMessageContentExpression,
+    InvalidProducerPropertiesExpression.
+    """
+    parts = [] if element is None else list(element.iterchildren("*"))
+    if len(parts) > MAX_FILTERS:
+        raise InvalidFilter(f"a filter may have at most {MAX_FILTERS} elements", parts[MAX_FILTERS].tag)
+    return tuple(map(_read, parts))
 
 
-_CONTENT: Final = f"{{{ns.WSNT}}}MessageContent"
-_PROPERTIES: Final = f"{{{ns.WSNT}}}ProducerProperties"
-_KINDS: Final[dict[str, type[_Expression]]] = {_CONTENT: MessageContent, _PROPERTIES: ProducerProperties}
+_KINDS: Final = {f"{{{ns.WSNT}}}{kind}": kind for kind in Kind}
+_PROBLEMS: Final[dict[Kind, type[Refused]]] = {
+    Kind.TOPIC: InvalidTopicExpression,
+    Kind.MESSAGE_CONTENT: InvalidMessageContentExpression,
+    Kind.PRODUCER_PROPERTIES: InvalidProducerPropertiesExpression,
+}
+
+
+def _read(part: etree._Element) -> Expression:
+    kind = _KINDS.get(part.tag)
+    if kind is None:
+        raise InvalidFilter(f"filter {part.tag} is not offered; accepted are wsnt's {', '.join(Kind)}", part.tag)
+    dialect = (part.get("Dialect") or "").strip()
+    if kind is Kind.TOPIC and not dialect:
+        raise UnknownTopicDialect(f"a topic expression needs a Dialect; accepted: {', '.join(topics.DIALECTS)}")
+    if kind is not Kind.TOPIC and dialect != ns.XPATH10:
+        said = part.get("Dialect")
+        raise InvalidFilter(f"filter dialect {said!r} is not offered; accepted: {ns.XPATH10}", part.tag)
+    if len(part):
+        raise _PROBLEMS[kind]("an expression is text, without elements")
+    prefixes = {prefix or "": uri for prefix, uri in part.nsmap.items()}
+    return Expression(kind, dialect, (part.text or "").strip(), prefixes)
 
 
 def _all_hold(expressions: Iterable[_Expression], document: Document) -> bool:
     return all(expression.holds(document) for expression in expressions)
-
-
-def _topic_expression(part: etree._Element, space: TopicSpace) -> TopicExpression:
-    dialect = part.get("Dialect")
-    if dialect is None:
-        raise UnknownTopicDialect(f"a topic expression needs a Dialect; accepted: {', '.join(topics.DIALECTS)}")
-    if len(part):
-        raise InvalidTopicExpression("a topic expression is text, without elements")
-    return topics.parse(dialect, part.text or "", _prefixes(part), space)
-
-
-def _expression(part: etree._Element) -> tuple[str, dict[str, str]]:
-    if (part.get("Dialect") or "").strip() != ns.XPATH10:
-        said = part.get("Dialect")
-        raise InvalidFilter(f"filter dialect {said!r} is not offered; accepted: {ns.XPATH10}", part.tag)
-    if len(part):
-        raise _KINDS[part.tag].problem("an XPath expression is text, without elements")
-    return (part.text or "").strip(), _prefixes(part)
-
-
-def _prefixes(part: etree._Element) -> dict[str, str]:
-    return {prefix or "": uri for prefix, uri in part.nsmap.items()}

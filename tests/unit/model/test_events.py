@@ -1,15 +1,17 @@
 """What is told of a change: everything once, in its order."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.model.strategies import NOON, activities, activity, errors, results
+from tests.unit.model.strategies import END, NOON, activities, activity, errors, results
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import Activity, ActivityError, Progress, Result, Severity
-from wsrf_activity.model.events import between
+from wsrf_activity.model.activity import Activity, ActivityError, Progress, Result, Severity, Work
+from wsrf_activity.model.events import _SHOWN, TERMINATED, Event, Logged, between, snapshot, states
 from wsrf_activity.model.phases import Phase
 
 
@@ -29,7 +31,7 @@ def test_a_creation_tells_all_that_is_there(new: Activity) -> None:
 @given(activities())
 def test_what_changes_nothing_tells_nothing(same: Activity) -> None:
     assert between(same, same, NOON) == ()
-    assert between(same, replace(same, name="other", version=same.version + 1), NOON) == ()
+    assert between(same, replace(same, fence=same.fence + 1, version=same.version + 1), NOON) == ()
 
 
 @given(activities(phase=Phase.EXECUTING), st.lists(errors, max_size=4), st.lists(results, max_size=3))
@@ -66,3 +68,68 @@ def test_progress_is_told_and_its_disappearance_is_not() -> None:
     assert topics(running, half) == ["ProgressReported"]
     again = changes.run_again(half, NOON, ActivityError(time=NOON, severity=Severity.FATAL, description="lost"))
     assert topics(half, again) == ["ErrorReported", "StatusChanged/Queued"]
+
+
+def shown(activity: Activity) -> Activity:
+    """Return the activity as far as its properties show it."""
+    known = ("id", "owner", "service", "created", "version", "errors", "results", *_SHOWN)
+    return Activity(work=Work(argv=()), **{name: getattr(activity, name) for name in known})
+
+
+def logged(versions: Sequence[Activity], first: Event | None = None) -> list[Logged]:
+    """Return the log of an activity that had these versions; one that begins in the middle begins with ``first``."""
+    events = [first] if first else list(between(None, versions[0], NOON))
+    events += [event for old, new in pairwise(versions) for event in between(old, new, NOON)]
+    return [Logged(1000 + number, number, event) for number, event in enumerate(events, 1)]
+
+
+def some_versions(data: st.DataObject) -> list[Activity]:
+    id_, owner, service, created = "a" * 26, "ada", "command", NOON
+    same = activities(id=id_, owner=owner, service=service, created=created)
+    drawn = data.draw(st.lists(same, min_size=1, max_size=5))
+    return [replace(each, version=number) for number, each in enumerate(drawn, 1)]
+
+
+@given(st.data())
+def test_the_log_tells_every_state_that_was(data: st.DataObject) -> None:
+    versions = some_versions(data)
+    log = logged(versions)
+    told = list(states(None, log))
+    assert [change.logged for change in told] == log
+    by_version = {change.logged.event.version: change for change in told}
+    before: Activity | None = None
+    for version in versions:
+        change = by_version.get(version.version)
+        if change is None:  # it shows nothing new
+            assert before is not None
+            assert shown(version) == replace(before, version=version.version)
+        else:
+            assert (change.old, change.new) == (before, shown(version))
+            before = change.new
+
+
+@given(st.data())
+def test_a_log_can_be_read_on_from_the_middle(data: st.DataObject) -> None:
+    versions = some_versions(data)
+    whole = list(states(None, logged(versions)))
+    last = {change.logged.event.version: number for number, change in enumerate(whole, 1)}
+    cut = data.draw(st.sampled_from(sorted(last.values())))
+    assert list(states(whole[cut - 1].new, [change.logged for change in whole[cut:]])) == whole[cut:]
+
+
+@given(st.data())
+def test_a_log_may_begin_with_a_snapshot(data: st.DataObject) -> None:
+    """As that of an activity which an earlier program has begun, whose first events tell no state."""
+    versions = some_versions(data)
+    earlier = Logged(999, 0, replace(between(None, versions[0], NOON)[-1], changed=None))
+    told = list(states(None, [earlier, *logged(versions, snapshot(versions[0], NOON))]))
+    assert told[0].old is None
+    assert told[-1].new is not None
+    assert replace(told[-1].new, version=0) == replace(shown(versions[-1]), version=0)
+
+
+def test_the_last_event_has_no_state_beyond_it() -> None:
+    log = logged([activity()])
+    log.append(Logged(2000, len(log) + 1, Event(TERMINATED, log[0].event.activity_id, "ada", 2, NOON, END)))
+    [*_, last] = states(None, log)
+    assert (last.old, last.new) == (shown(activity()), None)

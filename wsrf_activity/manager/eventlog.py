@@ -1,0 +1,233 @@
+"""The event log as subscriptions read it: each event with the states around it, in an order in which nothing is missed.
+
+The events of one activity are committed in the order of their ids. Those of several are not on PostgreSQL, where a
+transaction may commit a lower id after another has committed a higher one. So who follows all of an owner's activities
+is given events as they appear, and a position beyond which nothing can appear any more: the horizon.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.events import Change, Logged, states
+from wsrf_activity.model.subscriptions import Subscription
+from wsrf_activity.store import Database
+
+_KEPT = 500  #: changes of one activity in memory
+_TAILS = 4096  #: activities whose latest changes are in memory
+_ARRIVALS = 2000  #: changes in memory for those who follow all of an owner's activities
+_PAGE = 500  #: rows of one scan
+
+
+class _Tail:
+    """The latest changes of one activity."""
+
+    def __init__(self) -> None:
+        self.changes: list[Change] = []
+        self.begins = 0  #: the id of the last row before ``changes``
+        self.ends = 0  #: the id of the last row
+        self.state: Activity | None = None
+        self.stale = True
+        self.lock = asyncio.Lock()
+
+    def extend(self, rows: Sequence[Logged]) -> None:
+        """Take what has come to the log."""
+        found = list(states(self.state, rows))
+        if found:
+            self.state, self.ends = found[-1].new, rows[-1].id
+            self.changes += found
+        if len(self.changes) > _KEPT:
+            self.begins = self.changes[-_KEPT - 1].logged.id
+            del self.changes[:-_KEPT]
+
+
+class ActivityLogs:
+    """The logs of single activities; what many read is read once."""
+
+    def __init__(self, database: Database) -> None:
+        """Begin with nothing in memory."""
+        self._database = database
+        self._tails: OrderedDict[str, _Tail] = OrderedDict()
+
+    def news(self, activity_id: str) -> None:
+        """Hear that there is more of an activity."""
+        tail = self._tails.get(activity_id)
+        if tail is not None:
+            tail.stale = True
+
+    def forget(self) -> None:
+        """Read everything anew."""
+        self._tails.clear()
+
+    async def after(self, activity_id: str, position: int) -> Sequence[Change]:
+        """Return what is beyond a position, as far back as is kept in memory or else all of it."""
+        tail = await self._tail(activity_id)
+        changes: Iterable[Change] = tail.changes
+        if position < tail.begins:
+            rows = await self._database.read(lambda records: records.subscriptions.of_activity(activity_id, 0))
+            changes = states(None, rows)
+        return [change for change in changes if change.logged.id > position]
+
+    async def _tail(self, activity_id: str) -> _Tail:
+        tail = self._tails.setdefault(activity_id, _Tail())
+        self._tails.move_to_end(activity_id)
+        if len(self._tails) > _TAILS:
+            self._tails.popitem(last=False)
+        async with tail.lock:
+            while tail.stale:
+                tail.stale = False
+                try:
+                    rows = await self._database.read(
+                        lambda records: records.subscriptions.of_activity(activity_id, tail.ends)
+                    )
+                except BaseException:
+                    tail.stale = True
+                    raise
+                tail.extend(rows)
+        return tail
+
+
+class OwnerLog:
+    """The logs of all activities of one owner, as what appears in them from now on."""
+
+    def __init__(self, owner: str, database: Database, logs: ActivityLogs, settled: int) -> None:
+        """Give what is beyond ``settled``, up to where the log is settled already."""
+        self.owner = owner
+        self.settled = settled  #: nothing can appear up to here any more, and what has is in ``arrivals`` or older
+        self.arrivals: list[Change] = []
+        self.dropped = 0  #: how many were in ``arrivals`` before its first
+        self._database = database
+        self._logs = logs
+        self._heads: dict[str, int] = {}  #: by activity the last id that has arrived, where that is not settled
+        self._news: set[str] = set()
+        self._lock = asyncio.Lock()
+
+    def news(self, activity_id: str) -> None:
+        """Hear that there is more of an activity, which may be somebody else's."""
+        self._news.add(activity_id)
+
+    async def refresh(self) -> None:
+        """Let arrive what there is news of."""
+        async with self._lock:
+            await self._read_news()
+
+    async def _read_news(self) -> None:
+        news, self._news = self._news, set()
+        arrived: list[Change] = []
+        try:
+            for activity_id in news:
+                found = await self._logs.after(activity_id, self._heads.get(activity_id, self.settled))
+                arrived += (change for change in found if change.logged.event.owner == self.owner)
+        except BaseException:
+            self._news |= news
+            raise
+        for change in sorted(arrived, key=lambda change: change.logged.id):
+            self._heads[change.logged.event.activity_id] = change.logged.id
+            self.arrivals.append(change)
+
+    async def settle(self, horizon: int) -> None:
+        """Make sure that all up to ``horizon`` has arrived, whoever has failed to say so, and let go of what is old."""
+        async with self._lock:
+            scanned = self.settled
+            while scanned < horizon:
+                rows = await self.scan(scanned, horizon)
+                for row_id, activity_id in rows:
+                    if row_id > self._heads.get(activity_id, self.settled):
+                        self._logs.news(activity_id)
+                        self._news.add(activity_id)
+                scanned = rows[-1][0] if len(rows) == _PAGE else horizon
+            await self._read_news()
+            self.settled = max(self.settled, horizon)
+            self._heads = {name: head for name, head in self._heads.items() if head > self.settled}
+            surplus = len(self.arrivals) - _ARRIVALS
+            while surplus > 0 and self.arrivals[surplus - 1].logged.id > self.settled:
+                surplus -= 1
+            if surplus > 0 and max(change.logged.id for change in self.arrivals[:surplus]) <= self.settled:
+                del self.arrivals[:surplus]
+                self.dropped += surplus
+
+    async def scan(self, after: int, up_to: int) -> Sequence[tuple[int, str]]:
+        """Return ids of rows and of their activities."""
+        rows = await self._database.read(lambda records: records.subscriptions.of_owner(self.owner, after, _PAGE))
+        return [(row_id, activity_id) for row_id, activity_id in rows if row_id <= up_to]
+
+
+class ActivityReader:
+    """Reads on in the log of one activity."""
+
+    def __init__(self, logs: ActivityLogs, activity_id: str, position: int) -> None:
+        """Begin beyond ``position``."""
+        self.position = position
+        self._logs = logs
+        self._activity_id = activity_id
+
+    async def next(self, limit: int) -> Sequence[Change]:
+        """Return some of what was not returned yet; raises Unavailable."""
+        changes = (await self._logs.after(self._activity_id, self.position))[:limit]
+        if changes:
+            self.position = changes[-1].logged.id
+        return changes
+
+
+class OwnerReader:
+    """Reads on in the logs of all of an owner's activities: what is settled in order, then what arrives."""
+
+    def __init__(self, log: OwnerLog, logs: ActivityLogs, position: int) -> None:
+        """Begin beyond ``position``."""
+        self._log = log
+        self._logs = logs
+        self._reached = position  #: everything up to here has been returned, or was there before
+        self._place: int | None = None  #: among the arrivals; None where older ones are still to be read
+
+    @property
+    def position(self) -> int:
+        """Where to read on from after a restart: everything up to here has been returned."""
+        if self._place is None:
+            return self._reached
+        left = self._log.arrivals[max(0, self._place - self._log.dropped) :]
+        settled = min((change.logged.id - 1 for change in left), default=self._log.settled)
+        self._reached = max(self._reached, min(settled, self._log.settled))
+        return self._reached
+
+    async def next(self, limit: int) -> Sequence[Change]:
+        """Return some of what was not returned yet; raises Unavailable."""
+        if self._place is None or self._place < self._log.dropped:
+            self._place = None
+            older = await self._older(limit)
+            if older:
+                return older
+            # Whatever is beyond here is among the arrivals, or will be.
+            self._place = self._log.dropped
+        await self._log.refresh()
+        while found := self._log.arrivals[self._place - self._log.dropped :][:limit]:
+            self._place += len(found)
+            new = [change for change in found if change.logged.id > self._reached]
+            if new:
+                return new
+        return ()
+
+    async def _older(self, limit: int) -> Sequence[Change]:
+        rows = (await self._log.scan(self._reached, self._log.settled))[:limit]
+        if not rows:
+            return ()
+        first: dict[str, int] = {}
+        for row_id, activity_id in rows:
+            first.setdefault(activity_id, row_id)
+        found = {
+            change.logged.id: change
+            for activity_id, row_id in first.items()
+            for change in await self._logs.after(activity_id, row_id - 1)
+        }
+        self._reached = rows[-1][0]
+        return [found[row_id] for row_id, _ in rows if row_id in found]
+
+
+def reader(
+    subscription: Subscription, logs: ActivityLogs, owner_log: OwnerLog | None
+) -> "ActivityReader | OwnerReader":
+    """Return what reads on for a subscription; ``owner_log`` is needed for one to all of the owner's activities."""
+    if subscription.activity_id is not None:
+        return ActivityReader(logs, subscription.activity_id, subscription.position)
+    assert owner_log is not None
+    return OwnerReader(owner_log, logs, subscription.position)

@@ -1,0 +1,223 @@
+"""What the deliverer reads and writes: subscriptions, what they are owed, and how far they have been told."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from wsrf_activity.manager.eventlog import ActivityLogs, ActivityReader, OwnerLog, OwnerReader
+from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.model.subscriptions import Delivery, Subscription
+from wsrf_activity.store import Database, Records
+from wsrf_activity.store.subscriptions import Horizon
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_SOON = 0.05  #: seconds that positions wait for others before they are written
+_RETRY = 1.0  #: seconds before the database is asked again after it did not answer
+_SETTLES = 0.5  #: seconds between two looks at how far the log is settled, while there is news
+PULLED = 10_000  #: messages in one pull point
+PULLED_BYTES = 64 << 20
+
+
+@dataclass(slots=True)
+class _Told:
+    """How far a subscription has come since that was last written."""
+
+    position: int = 0
+    messages: int = 0
+
+
+class Telling:
+    """The log for the deliverer (``notify.base.Log``), on whichever server delivers."""
+
+    def __init__(self, database: Database) -> None:
+        """Begin with nothing read."""
+        self._database = database
+        self._logs = ActivityLogs(database)
+        self._owners: dict[str, OwnerLog] = {}
+        self._horizon = _SettledLog()
+        self._told: dict[str, _Told] = {}
+        self._failing: set[str] = set()
+        self._something = asyncio.Event()
+        self._unsettled = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to write down what is told."""
+        self._tasks = [
+            asyncio.create_task(self._often(self._something, self._write, _SOON), name="positions"),
+            asyncio.create_task(self._often(self._unsettled, self._settle, _SETTLES), name="horizon"),
+        ]
+
+    async def stop(self) -> None:
+        """Write what is left to be written, if the database can."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self._write()
+        except Unavailable:
+            log.warning("some of what was delivered last will be delivered again")
+
+    def news(self, activity_id: str, owner: str | None) -> None:
+        """Hear that something was committed; None is an owner that is not known."""
+        self._logs.news(activity_id)
+        if not self._owners:
+            return
+        for known in [self._owners.get(owner)] if owner is not None else self._owners.values():
+            if known is not None:
+                known.news(activity_id)
+        self._unsettled.set()
+
+    def forget(self) -> None:
+        """Read everything anew: somebody else has delivered meanwhile, or something was not heard."""
+        self._logs.forget()
+        self._owners.clear()
+
+    # What the deliverer needs.
+
+    async def subscriptions(self, ids: Collection[str] | None = None) -> Sequence[Subscription]:
+        """Return those of these that there are; all where none are named."""
+        found = await self._database.read(lambda records: records.subscriptions.some(ids))
+        self._failing |= {each.id for each in found if each.delivery is not Delivery.ACTIVE}
+        for owner in {each.owner for each in found if each.activity_id is None} - self._owners.keys():
+            settled = await self._settled()
+            self._owners.setdefault(owner, OwnerLog(owner, self._database, self._logs, settled))
+        return found
+
+    def reader(self, subscription: Subscription) -> ActivityReader | OwnerReader:
+        """Return what reads on from the subscription's position."""
+        if subscription.activity_id is not None:
+            return ActivityReader(self._logs, subscription.activity_id, subscription.position)
+        return OwnerReader(self._owners[subscription.owner], self._logs, subscription.position)
+
+    async def delivered(self, subscription_id: str, position: int, messages: int) -> None:
+        """Note how far a subscription has been told; soon on the disk, together with others. Ends Retrying."""
+        told = self._told.setdefault(subscription_id, _Told())
+        told.position = max(told.position, position)
+        told.messages += messages
+        self._something.set()
+
+    async def failed(self, subscription: Subscription) -> None:
+        """Write how the delivery of a subscription goes."""
+        self._failing.add(subscription.id)
+
+        def transaction(records: Records) -> None:
+            known = records.subscriptions.get(subscription.id)
+            if known is not None:
+                said = {name: getattr(subscription, name) for name in _STATE}
+                records.subscriptions.save(replace(known, **said))
+
+        await self._database.change(transaction)
+
+    async def confirmed(self, subscription_id: str) -> None:
+        """Note that the consumer has confirmed."""
+
+        def transaction(records: Records) -> None:
+            known = records.subscriptions.get(subscription_id)
+            if known is not None:
+                records.subscriptions.save(replace(known, confirmed=True))
+
+        await self._database.change(transaction)
+
+    async def finished(self, subscription_id: str) -> None:
+        """Remove a subscription whose activity is gone and which has had everything."""
+        self._told.pop(subscription_id, None)
+        await self._database.change(lambda records: records.subscriptions.remove_one(subscription_id))
+
+    async def put(self, subscription: Subscription, messages: Sequence[bytes], position: int) -> bool:
+        """Put messages into the subscription's pull point, and its position forward, at once; False without room."""
+        pull_point = subscription.pull_point
+        assert pull_point is not None
+
+        def transaction(records: Records) -> bool:
+            if messages and not records.subscriptions.put(pull_point, messages, PULLED, PULLED_BYTES):
+                return False
+            records.subscriptions.advance([(subscription.id, position, len(messages))])
+            return True
+
+        return await self._database.change(transaction)
+
+    # What is done beside.
+
+    async def _often(self, wanted: asyncio.Event, work: Callable[[], Awaitable[None]], pause: float) -> None:
+        while True:
+            await wanted.wait()
+            wanted.clear()
+            await asyncio.sleep(pause)
+            try:
+                await work()
+            except Unavailable:
+                wanted.set()
+                await asyncio.sleep(_RETRY)
+            except Exception:  # whatever it is, subscriptions that are never written any more would be worse
+                log.exception("what was delivered cannot be noted just now")
+                wanted.set()
+                await asyncio.sleep(_RETRY)
+
+    async def _write(self) -> None:
+        told, self._told = self._told, {}
+        if not told:
+            return
+        well = self._failing & told.keys()
+
+        def transaction(records: Records) -> None:
+            subscriptions = records.subscriptions
+            subscriptions.advance((id_, each.position, each.messages) for id_, each in sorted(told.items()))
+            for subscription_id in sorted(well):
+                known = subscriptions.get(subscription_id)
+                if known is not None:
+                    subscriptions.save(replace(known, **_WELL))
+            subscriptions.forget_departed(subscriptions.departed_owners())
+
+        try:
+            await self._database.change(transaction)
+        except BaseException:
+            for subscription_id, each in told.items():
+                await self.delivered(subscription_id, each.position, each.messages)
+            raise
+        self._failing -= well
+
+    async def _settle(self) -> None:
+        settled = self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
+        for owner_log in list(self._owners.values()):
+            await owner_log.settle(settled)
+        if settled < self._horizon.last:
+            self._unsettled.set()
+
+    async def _settled(self) -> int:
+        """Return how far the log is settled by now; transactions that were under way before are waited for."""
+        for _ in range(_LOOKS):
+            found = self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
+            if found:
+                return found
+            await asyncio.sleep(_SOON)
+        # Somebody on the same PostgreSQL writes for long. What is read twice for that is delivered twice at most.
+        return await self._database.read(lambda records: records.subscriptions.position_of_all())
+
+
+class _SettledLog:
+    """How far the log is settled: up to a row that was the last when every transaction under way now had not begun."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self._settled = 0
+        self._pending: Horizon | None = None
+
+    def settled(self, seen: Horizon) -> int:
+        """Take another look into account and return the id up to which nothing can appear any more."""
+        self.last = seen.last
+        if seen.oldest_transaction >= seen.next_transaction:  # nothing is under way, as always on SQLite
+            self._settled, self._pending = seen.last, None
+        elif self._pending is None:
+            self._pending = seen
+        elif seen.oldest_transaction >= self._pending.next_transaction:
+            self._settled, self._pending = max(self._settled, self._pending.last), seen
+        return self._settled
+
+
+_LOOKS = 40  #: at transactions that are under way
+_STATE = ("delivery", "failures", "failing_since", "next_try", "last_error")
+_WELL = {"delivery": Delivery.ACTIVE, "failures": 0, "failing_since": None, "next_try": None, "last_error": None}
