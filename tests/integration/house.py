@@ -11,12 +11,14 @@ from typing import Any
 from tests.unit.model.strategies import NOON
 from wsrf_activity.engines.base import Job, Listener, Outcome, Report, Run
 from wsrf_activity.engines.memory import MemoryEngine
-from wsrf_activity.manager import Condition, Limits, Manager, StartRequest
+from wsrf_activity.manager import Condition, Limits, Manager, Publishing, Rules, StartRequest
 from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.errors import Refused
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service
+from wsrf_activity.soap.properties import topic_space
 from wsrf_activity.store import Database, open_database
 
 ADA = Principal("ada", may_run_commands=True)
@@ -79,6 +81,11 @@ class House:
     def database(self) -> Database:
         return self.up[-1][1]
 
+    async def check_consumer(self, address: str) -> None:
+        """Let everybody be told but one."""
+        if "refused" in address:
+            raise Refused(f"nobody is called at {address}")
+
     async def open(self) -> Manager:
         """Start a server."""
         database = open_database(self.url)
@@ -86,10 +93,9 @@ class House:
             database,
             self.engine,
             self.data,
-            services=self.services,
-            limits=self.limits,
-            lifetime=self.lifetime,
+            Rules(services=self.services, limits=self.limits, lifetime=self.lifetime),
             clock=self.clock,
+            publishing=Publishing(topic_space(), self.check_consumer),
         )
         self.up.append((manager, database))
         await manager.start()

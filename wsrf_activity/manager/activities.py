@@ -1,7 +1,7 @@
 """The use cases: start, read, list, wait, change, end. Each takes who calls, and shows nobody what is another's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -14,10 +14,13 @@ from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receiv
 from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import Clock, Ledger
 from wsrf_activity.manager.membership import Membership
+from wsrf_activity.manager.news import News, Teller
 from wsrf_activity.manager.removing import Remover
-from wsrf_activity.manager.requests import Limits, StartRequest, check_version
+from wsrf_activity.manager.requests import Rules, StartRequest, check_texts, check_version
 from wsrf_activity.manager.running import Runner
 from wsrf_activity.manager.slots import Slots
+from wsrf_activity.manager.subscribing import Publishing, Subscriptions
+from wsrf_activity.manager.telling import Telling
 from wsrf_activity.manager.waiting import Condition, Waiters
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import COMMAND_SERVICE, Activity, Work, new_id
@@ -33,14 +36,12 @@ from wsrf_activity.model.errors import (
 )
 from wsrf_activity.model.events import between
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.model.lifetime import LifetimePolicy, Never, Requested, add, format_duration
+from wsrf_activity.model.lifetime import LifetimePolicy, Never, Requested, add
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
-from wsrf_activity.model.services import Service, ad_hoc
+from wsrf_activity.model.services import ad_hoc
 from wsrf_activity.store import Database, Records
 
-_TEXT = 255  #: characters that a name, group, run or request id may have
-_GROUPS = 100  #: that one activity may belong to
 _TRIES = 10  #: to find or to store what a request id stands for, while others do the same
 
 
@@ -52,17 +53,17 @@ class Manager:
         database: Database,
         engine: Engine,
         data: Path,
+        rules: Rules,
         *,
-        services: Mapping[str, Service],
-        limits: Limits,
-        lifetime: LifetimePolicy,
         clock: Clock,
+        publishing: Publishing,
         slots: Slots | None = None,
     ) -> None:
         """Put the parts together; ``start`` makes them run. Without ``slots`` there are as many as the limits say."""
-        self.services = services
+        limits = rules.limits
+        self.services = rules.services
         self.limits = limits
-        self.lifetime = lifetime
+        self.lifetime = rules.lifetime
         self.clock = clock
         self._database = database
         self._folders = Folders(data)
@@ -72,23 +73,33 @@ class Manager:
         self._runner = Runner(self.ledger, engine, self._folders, self._lease, slots or Slots(limits.parallel))
         self.remover = Remover(self.ledger, self._runner, self._folders, self._lease)
         self._membership = Membership(self.ledger, self._lease, self._runner, self._folders, limits.host_grace)
-        self._hearing = Hearing(self.ledger, self._runner)
+        self.telling = Telling(database)
+        self.subscriptions = Subscriptions(self.ledger, rules, publishing, self._visible)
+        self._news = News(self.ledger, self.telling, self.subscriptions)
+        self._membership.led = self._news.lead
+        self._hearing = Hearing(self.ledger, self._runner, self._news)
+
+    def tell(self, teller: Teller) -> None:
+        """Have what is published delivered by ``teller``; before ``start``."""
+        self._news.teller = teller
 
     async def start(self) -> None:
         """Take up what an earlier server has left: removals, half-accepted inputs, work that ran."""
         await self._runner.open()
         await self._membership.register()
         await self.remover.clean_up(self._membership.alone)
+        await self.telling.start()
         await self._hearing.start()
         await self._membership.start()
         self._runner.start()
 
     async def stop(self) -> None:
         """Answer all who wait and let go of the work, which goes on."""
-        self._waiters.release()
+        self.release_waits()
         await self._hearing.stop()
         await self._membership.stop()
         await self._runner.stop()
+        await self.telling.stop()
         await self._membership.leave()
 
     async def drain(self) -> None:
@@ -96,8 +107,9 @@ class Manager:
         await self._runner.drain()
 
     def release_waits(self) -> None:
-        """Answer all Waits with what is known: the server is about to stop."""
+        """Answer all Waits with what is known, and all who wait for messages: the server is about to stop."""
         self._waiters.release()
+        self.subscriptions.release()
 
     @property
     def running(self) -> int:
@@ -219,10 +231,10 @@ class Manager:
         def step(old: Activity, now: datetime) -> Activity:
             check_version(self._visible(caller, old), if_version)
             new = change(old)
-            self._check_texts(new.groups, new.name, new.run_id)
+            check_texts(new.groups, new.name, new.run_id)
             if new.work_limit != old.work_limit:
                 service = self.services.get(new.service)
-                limit = self._limit(new.work_limit, service.work_limit if service else None)
+                limit = self.limits.of_work(new.work_limit, service.work_limit if service else None)
                 new = replace(new, work_limit=limit)
             return new
 
@@ -267,7 +279,7 @@ class Manager:
         return found
 
     def _accepted(self, caller: Principal, request: StartRequest, now: datetime) -> Activity:
-        self._check_texts(request.groups, request.name, request.run_id, request.request_id)
+        check_texts(request.groups, request.name, request.run_id, request.request_id)
         service, work, limit = self._work(caller, request)
         lifetime = self._lifetime(caller, request, service, now)
         return Activity(
@@ -281,7 +293,7 @@ class Manager:
             groups=tuple(dict.fromkeys(request.groups)),
             terminates=self._policy(caller, service).initial(lifetime, now),
             lifetime_set=lifetime is not None,
-            work_limit=self._limit(request.work_limit, limit),
+            work_limit=self.limits.of_work(request.work_limit, limit),
             request_id=request.request_id,
             request_digest=request.digest() if request.request_id else None,
         )
@@ -305,13 +317,6 @@ class Manager:
         service = self.services.get(service_name)
         return self.lifetime.bounded(service.maximum if service else None, caller.maximum)
 
-    def _check_texts(self, groups: tuple[str, ...], *texts: str | None) -> None:
-        if len(groups) > _GROUPS:
-            raise InvalidParameter(f"an activity belongs to at most {_GROUPS} groups", "Group")
-        for text in (*groups, *texts):
-            if text is not None and not 0 < len(text) <= _TEXT:
-                raise InvalidParameter(f"a name, group, run id or request id has 1 to {_TEXT} characters")
-
     def _work(self, caller: Principal, request: StartRequest) -> tuple[str, Work, timedelta | None]:
         if request.command is not None:
             if not caller.may_run_commands:
@@ -325,16 +330,6 @@ class Manager:
             raise UnknownService(f"there is no service {request.service!r}; configured: {known}")
         keep = self._policy(caller, service.name).keep
         return service.name, service.work(request.parameters, keep), service.work_limit
-
-    def _limit(self, requested: timedelta | None, service: timedelta | None) -> timedelta | None:
-        """Return the limit of work: a client may shorten what the operator allows, not lengthen it."""
-        allowed = min((limit for limit in (service, self.limits.work) if limit is not None), default=None)
-        if requested is None:
-            return allowed
-        if requested <= timedelta(0) or (allowed is not None and requested > allowed):
-            bound = f" up to {format_duration(allowed)}" if allowed is not None else ""
-            raise InvalidParameter(f"accepted: an execution duration above zero{bound}", "ExecutionDuration")
-        return requested
 
     async def _source(self, caller: Principal, given: Input) -> Path | bytes:
         if isinstance(given, bytes):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 
 from wsrf_activity.manager.ledger import Ledger
+from wsrf_activity.manager.news import News
 from wsrf_activity.manager.running import Runner
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store import Records
@@ -19,9 +20,10 @@ _RETRY = 1.0  #: seconds before the database is asked again after it did not ans
 class Hearing:
     """Hears the notices of the database. What nobody here waits for costs nothing; the rest is read together."""
 
-    def __init__(self, ledger: Ledger, runner: Runner) -> None:
+    def __init__(self, ledger: Ledger, runner: Runner, news: News) -> None:
         """Keep whom it may concern."""
         self._ledger = ledger
+        self._news = news
         self._runner = runner
         self._unread: set[str] = set()
         self._reader: asyncio.Task[None] | None = None
@@ -46,9 +48,10 @@ class Hearing:
         if any(notice.queued for notice in notices):
             self._runner.wake()
         for notice in notices:
+            self._news.of_others(notice)
             if notice.deadline is not None:
                 self._ledger.deadline_moved(notice.deadline)
-            elif not notice.version:
+            elif notice.activity_id and not notice.version:
                 waiters.gone(notice.activity_id)
                 self._runner.gone(notice.activity_id)
 
@@ -59,6 +62,7 @@ class Hearing:
     def _look_at_everything(self) -> None:
         self._read([*self._ledger.waiters.awaited(), *self._runner.held()])
         self._runner.wake()
+        self._news.of_anything()
         self._ledger.deadline_moved(self._ledger.clock())
 
     def _read(self, activity_ids: Iterable[str]) -> None:

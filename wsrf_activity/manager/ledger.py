@@ -28,6 +28,7 @@ class Ledger:
         self.waiters = waiters
         self.clock = clock
         self.deadline_moved: Callable[[datetime], None] = lambda deadline: None
+        self.news: Callable[[str, str | None], None] = lambda activity_id, owner: None
 
     async def change(self, activity_id: str, step: Step, *, fence: int | None = None) -> Activity:
         """Apply ``step`` to the activity as it is now and return what it became.
@@ -56,7 +57,8 @@ class Ledger:
         raise Unavailable("the activity is being changed too often at once; try again")
 
     def publish(self, activity: Activity) -> None:
-        """Tell of a committed change: those who wait, and whoever looks after termination times."""
+        """Tell of a committed change: those who wait, who have subscribed, and who looks after termination times."""
         self.waiters.publish(activity)
+        self.news(activity.id, activity.owner)
         if activity.terminates is not None:
             self.deadline_moved(activity.terminates)

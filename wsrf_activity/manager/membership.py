@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 
@@ -35,8 +35,10 @@ class Membership:
         self._grace = grace
         self._task: asyncio.Task[None] | None = None
         self._taking = False
+        self._leads = False
         self._doubted: dict[str, int] = {}  #: what was held, with its fence, when the lease had run out
         self._patient = 0  #: renewals to come before others are taken for dead: they may have been cut off likewise
+        self.led: Callable[[bool], None] = lambda leads: None  #: told whether this server delivers notifications
 
     async def register(self) -> None:
         """Begin a lease. Raises Unavailable where the servers of this database have another folder."""
@@ -57,6 +59,7 @@ class Membership:
 
     async def start(self) -> None:
         """Take over what no living server holds, now and from now on."""
+        await self._lead()
         if self._lease.shared:
             self._taking = True
             await self._take_over()
@@ -71,6 +74,7 @@ class Membership:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        self.led(False)
 
     async def leave(self) -> None:
         """Give back what is held, so that another server need not wait for the lease to run out."""
@@ -83,7 +87,9 @@ class Membership:
             await asyncio.sleep(self._lease.length.total_seconds() * _PART)
             try:
                 await self._beat()
+                await self._lead()
             except Unavailable as error:
+                self.led(self._leads and self._lease.held)
                 log.warning("the lease cannot be renewed just now: %s", error)
             except Exception:  # whatever it is, a server that renews nothing any more would be worse
                 log.exception("the lease cannot be renewed just now")
@@ -103,6 +109,15 @@ class Membership:
             self._patient -= 1
         elif self._taking and not self._runner.leaving:
             await self._take_over()
+
+    async def _lead(self) -> None:
+        """See that one server delivers notifications: the one that holds the role, as long as its lease runs."""
+        leads = True
+        if self._lease.shared:
+            take = partial(_take_delivery, self._lease.id)
+            leads = self._lease.held and await self._ledger.database.change_at_once(take)
+        self._leads = leads
+        self.led(leads)
 
     async def _others(self) -> list[Registered]:
         return list(await self._ledger.database.read(lambda records: records.servers.others(self._lease.id)))
@@ -142,3 +157,7 @@ class Membership:
             self._runner.adopt(activity)
             self._ledger.publish(activity)
             self._ledger.deadline_moved(self._ledger.clock())  # one that had expired is this server's to end
+
+
+def _take_delivery(server_id: str, records: Records) -> bool:
+    return records.servers.lead(server_id, "delivery")

@@ -146,6 +146,7 @@ class Remover:
         gone = await self._ledger.database.change(transaction)
         for activity_id in gone:
             self._ledger.waiters.gone(activity_id)
+            self._ledger.news(activity_id, None)
         await self._remove_paths([folders[activity_id] for activity_id in gone])
         return len(gone)
 

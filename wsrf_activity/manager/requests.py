@@ -8,8 +8,12 @@ from datetime import datetime, timedelta
 
 from wsrf_activity.manager.inputs import Input, UploadInput
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.errors import VersionMismatch
-from wsrf_activity.model.lifetime import Requested
+from wsrf_activity.model.errors import InvalidParameter, VersionMismatch
+from wsrf_activity.model.lifetime import LifetimePolicy, Requested, format_duration
+from wsrf_activity.model.services import Service
+
+_TEXT = 255  #: characters that a name, group, run or request id may have
+_GROUPS = 100  #: that one activity may belong to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,30 @@ class Limits:
     uploads: timedelta = timedelta(days=1)  #: how long an input waits for its activity
     lease: timedelta = timedelta(seconds=10)  #: how long a server that says nothing is taken to live
     host_grace: timedelta = timedelta(minutes=5)  #: how long work is left to a machine whose server is gone
+    subscriptions: int = 20_000  #: of one owner at a time
+    pull_points: int = 1_000  #: of one owner at a time
+
+    def of_work(self, requested: timedelta | None, service: timedelta | None) -> timedelta | None:
+        """Return the limit of work: a client may shorten what the operator allows, not lengthen it.
+
+        Raises InvalidParameter.
+        """
+        allowed = min((limit for limit in (service, self.work) if limit is not None), default=None)
+        if requested is None:
+            return allowed
+        if requested <= timedelta(0) or (allowed is not None and requested > allowed):
+            bound = f" up to {format_duration(allowed)}" if allowed is not None else ""
+            raise InvalidParameter(f"accepted: an execution duration above zero{bound}", "ExecutionDuration")
+        return requested
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What an operator has settled."""
+
+    services: Mapping[str, Service] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +89,12 @@ def check_version(activity: Activity, expected: int | None) -> None:
     if expected is not None and activity.version != expected:
         reason = f"the activity has version {activity.version} by now, not {expected}; read it and decide again"
         raise VersionMismatch(reason, activity.version)
+
+
+def check_texts(groups: tuple[str, ...], *texts: str | None) -> None:
+    """Raise InvalidParameter where a text of a client's is empty or too long, or there are too many groups."""
+    if len(groups) > _GROUPS:
+        raise InvalidParameter(f"an activity belongs to at most {_GROUPS} groups", "Group")
+    for text in (*groups, *texts):
+        if text is not None and not 0 < len(text) <= _TEXT:
+            raise InvalidParameter(f"a name, group, run id or request id has 1 to {_TEXT} characters")

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from wsrf_activity.manager.eventlog import ActivityLogs, ActivityReader, OwnerLog, OwnerReader
 from wsrf_activity.model.errors import Unavailable
-from wsrf_activity.model.subscriptions import Delivery, Subscription
+from wsrf_activity.model.subscriptions import Delivery, Subscription, going_well
 from wsrf_activity.store import Database, Records
 from wsrf_activity.store.subscriptions import Horizon
 
@@ -82,9 +82,15 @@ class Telling:
         """Return those of these that there are; all where none are named."""
         found = await self._database.read(lambda records: records.subscriptions.some(ids))
         self._failing |= {each.id for each in found if each.delivery is not Delivery.ACTIVE}
-        for owner in {each.owner for each in found if each.activity_id is None} - self._owners.keys():
+        to_all = [each for each in found if each.activity_id is None]
+        for owner in {each.owner for each in to_all} - self._owners.keys():
+            # Where the horizon cannot be told, no subscription was further than its own position.
             settled = await self._settled()
+            if settled is None:
+                settled = min(each.position for each in to_all if each.owner == owner)
             self._owners.setdefault(owner, OwnerLog(owner, self._database, self._logs, settled))
+        if to_all:
+            self._unsettled.set()
         return found
 
     def reader(self, subscription: Subscription) -> ActivityReader | OwnerReader:
@@ -107,8 +113,16 @@ class Telling:
         def transaction(records: Records) -> None:
             known = records.subscriptions.get(subscription.id)
             if known is not None:
-                said = {name: getattr(subscription, name) for name in _STATE}
-                records.subscriptions.save(replace(known, **said))
+                records.subscriptions.save(
+                    replace(
+                        known,
+                        delivery=subscription.delivery,
+                        failures=subscription.failures,
+                        failing_since=subscription.failing_since,
+                        next_try=subscription.next_try,
+                        last_error=subscription.last_error,
+                    )
+                )
 
         await self._database.change(transaction)
 
@@ -169,7 +183,7 @@ class Telling:
             for subscription_id in sorted(well):
                 known = subscriptions.get(subscription_id)
                 if known is not None:
-                    subscriptions.save(replace(known, **_WELL))
+                    subscriptions.save(going_well(known))
             subscriptions.forget_departed(subscriptions.departed_owners())
 
         try:
@@ -183,19 +197,18 @@ class Telling:
     async def _settle(self) -> None:
         settled = self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
         for owner_log in list(self._owners.values()):
-            await owner_log.settle(settled)
-        if settled < self._horizon.last:
+            await owner_log.settle(settled or 0)
+        if settled is None or settled < self._horizon.last:
             self._unsettled.set()
 
-    async def _settled(self) -> int:
-        """Return how far the log is settled by now; transactions that were under way before are waited for."""
+    async def _settled(self) -> int | None:
+        """Return how far the log is settled by now; None where others on the same PostgreSQL write for long."""
         for _ in range(_LOOKS):
             found = self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
-            if found:
+            if found is not None:
                 return found
             await asyncio.sleep(_SOON)
-        # Somebody on the same PostgreSQL writes for long. What is read twice for that is delivered twice at most.
-        return await self._database.read(lambda records: records.subscriptions.position_of_all())
+        return None
 
 
 class _SettledLog:
@@ -203,21 +216,19 @@ class _SettledLog:
 
     def __init__(self) -> None:
         self.last = 0
-        self._settled = 0
+        self._settled: int | None = None
         self._pending: Horizon | None = None
 
-    def settled(self, seen: Horizon) -> int:
-        """Take another look into account and return the id up to which nothing can appear any more."""
+    def settled(self, seen: Horizon) -> int | None:
+        """Take another look into account and return the id up to which nothing can appear any more, once known."""
         self.last = seen.last
         if seen.oldest_transaction >= seen.next_transaction:  # nothing is under way, as always on SQLite
             self._settled, self._pending = seen.last, None
         elif self._pending is None:
             self._pending = seen
         elif seen.oldest_transaction >= self._pending.next_transaction:
-            self._settled, self._pending = max(self._settled, self._pending.last), seen
+            self._settled, self._pending = self._pending.last, seen
         return self._settled
 
 
 _LOOKS = 40  #: at transactions that are under way
-_STATE = ("delivery", "failures", "failing_since", "next_try", "last_error")
-_WELL = {"delivery": Delivery.ACTIVE, "failures": 0, "failing_since": None, "next_try": None, "last_error": None}

@@ -5,6 +5,8 @@
     Problem
       NotFound
         NoSuchActivity
+        NoSuchSubscription
+        NoSuchPullPoint
       Refused
         NotPermitted
           NotLoggedIn
@@ -26,6 +28,12 @@
         InvalidFilter
         InvalidMessageContentExpression
         InvalidProducerPropertiesExpression
+        UnrecognizedPolicy
+        UnsupportedPolicy
+        SubscribeRefused
+        RenewalRejected
+        NoCurrentMessage
+        MultipleTopics
         TooBusy
         TooLarge
       Unavailable
@@ -52,6 +60,26 @@ class NoSuchActivity(NotFound):
 
     def __init__(
         self, description: str = "There is no such activity: it never was, has expired, or was destroyed."
+    ) -> None:
+        """Say the one sentence unless the caller knows a better one."""
+        super().__init__(description)
+
+
+class NoSuchSubscription(NotFound):
+    """Unknown, expired, removed, or somebody else's: the four look alike."""
+
+    def __init__(
+        self, description: str = "There is no such subscription: it never was, has expired, or was removed."
+    ) -> None:
+        """Say the one sentence unless the caller knows a better one."""
+        super().__init__(description)
+
+
+class NoSuchPullPoint(NotFound):
+    """Unknown, expired, destroyed, or somebody else's: the four look alike."""
+
+    def __init__(
+        self, description: str = "There is no such pull point: it never was, has expired, or was destroyed."
     ) -> None:
         """Say the one sentence unless the caller knows a better one."""
         super().__init__(description)
@@ -169,6 +197,35 @@ class InvalidMessageContentExpression(Refused):
 
 class InvalidProducerPropertiesExpression(Refused):
     """A filter on the producer's properties that is not an expression of its language, or costs too much."""
+
+
+class UnrecognizedPolicy(Refused):
+    """Policies of a subscription that nobody here knows (WS-BaseNotification 1.3, section 4.2)."""
+
+    def __init__(self, description: str, *policies: str) -> None:
+        """Keep the clark names of the policies' elements."""
+        super().__init__(description)
+        self.policies = policies
+
+
+class UnsupportedPolicy(UnrecognizedPolicy):
+    """Policies that are known but cannot be had, or not so."""
+
+
+class SubscribeRefused(Refused):
+    """A subscription that cannot be, for another reason than its filter, policy or time: its consumer, say."""
+
+
+class RenewalRejected(TerminationTimeRejected):
+    """A time for which a subscription cannot be renewed (WS-BaseNotification 1.3, section 6.1.1)."""
+
+
+class NoCurrentMessage(Refused):
+    """Nothing has been published on a topic so far (WS-BaseNotification 1.3, section 4.3)."""
+
+
+class MultipleTopics(Refused):
+    """An expression that selects several topics where one is asked for."""
 
 
 class TooBusy(Refused):

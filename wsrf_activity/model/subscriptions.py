@@ -1,10 +1,12 @@
 """What a subscription and a pull point are (WS-BaseNotification 1.3). Values only, no I/O."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
+
+from wsrf_activity.model.lifetime import Requested
 
 
 class Delivery(StrEnum):
@@ -57,6 +59,17 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribeRequest:
+    """What a client asks for with Subscribe (WS-BaseNotification 1.3, section 4.2)."""
+
+    consumer: Consumer
+    filter: tuple[Expression, ...] = ()
+    policy: Policy = Policy()
+    lifetime: Requested | None = None
+    pull_point: str | None = None  #: the pull point of this server that the consumer's address names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """Who is told of what, and how far. Times are aware UTC."""
 
@@ -82,6 +95,15 @@ class Subscription:
     def expired(self, now: datetime) -> bool:
         """Whether its time is over."""
         return self.terminates is not None and self.terminates <= now
+
+
+def going_well(subscription: Subscription) -> Subscription:
+    """Return the subscription as if its delivery had never failed."""
+    if subscription.delivery is Delivery.ACTIVE and not subscription.failures:
+        return subscription
+    return replace(
+        subscription, delivery=Delivery.ACTIVE, failures=0, failing_since=None, next_try=None, last_error=None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

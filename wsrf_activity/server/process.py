@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wsrf_activity.engines.local import LocalEngine
-from wsrf_activity.manager import Manager
+from wsrf_activity.manager import Manager, Publishing, Rules
 from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Unavailable
@@ -24,6 +24,7 @@ from wsrf_activity.server.connections import BoundedProtocol
 from wsrf_activity.server.place import Site
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.tables import SettingsError
+from wsrf_activity.soap.properties import topic_space
 from wsrf_activity.soap.replies import Replies
 from wsrf_activity.soap.transport import SoapServer
 from wsrf_activity.store import Database
@@ -51,19 +52,19 @@ async def serve_here(
     When requests are answered ``answers`` is called. ``slots`` are those of one process among several. Raises
     SettingsError where the database cannot be used.
     """
+    callbacks = Callbacks(settings.callbacks)
     manager = Manager(
         database,
         LocalEngine(settings.work),
         settings.files,
-        services=settings.services,
-        limits=settings.limits,
-        lifetime=settings.lifetime,
+        Rules(services=settings.services, limits=settings.limits, lifetime=settings.lifetime),
         clock=_utc_now,
+        publishing=Publishing(topic_space(), callbacks.target),
         slots=slots,
     )
     reaper = Reaper(manager, _utc_now)
     addresses = Addresses(site.base_url)
-    replies = Replies(Callbacks(settings.callbacks))
+    replies = Replies(callbacks)
     soap = SoapServer(manager, addresses, settings.envelope, site.gate.login, replies)
     faces = Faces(manager, soap, site.gate, addresses)
     server = HttpServer(_stoppable(application(faces), manager), manager, answers, told)

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from lxml import etree
 
@@ -11,6 +12,7 @@ from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity, ActivityError, Result
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.lifetime import format_duration, stamp
+from wsrf_activity.model.topics import TopicSpace
 
 _PREFIXES = {name: ns.PREFIXES[name] for name in ("act", "wsrfbf", "wsrfrl", "wsrfrp", "wsnt", "wstop", "xsi")}
 NIL = f"{{{ns.XSI}}}nil"
@@ -202,3 +204,9 @@ PROPERTIES: dict[str, Values] = dict(
         (f"{{{ns.WSTOP}}}TopicSet", _topic_set),
     ]
 )
+
+
+@cache
+def topic_space() -> TopicSpace:
+    """Return all topics that are published: those of activities, and one for each property."""
+    return TopicSpace.of(PROPERTIES)

@@ -104,9 +104,14 @@ class Subscriptions:
         times = (self._connection.execute(query).scalar() for query in queries)
         return min((time for time in times if time is not None), default=None)
 
+    def count(self, owner: str) -> int:
+        """Return how many subscriptions an owner has."""
+        query = select(func.count()).where(subscription.c.owner == owner)
+        return int(self._connection.execute(query).scalar_one())
+
     # The log.
 
-    def last(self, owner: str, activity_id: str | None) -> int:
+    def last(self, activity_id: str | None) -> int:
         """Return where the log ends now, for a new subscription."""
         query = select(func.coalesce(func.max(event_log.c.id), 0))
         if activity_id is not None:
@@ -192,6 +197,11 @@ class Subscriptions:
         """Return a pull point, expired or not."""
         row = self._connection.execute(select(pull_point).where(pull_point.c.id == pull_point_id)).mappings().first()
         return None if row is None else PullPoint(**row)
+
+    def count_pull_points(self, owner: str) -> int:
+        """Return how many pull points an owner has."""
+        query = select(func.count()).where(pull_point.c.owner == owner)
+        return int(self._connection.execute(query).scalar_one())
 
     def use_pull_point(self, pull_point_id: str, terminates: datetime | None) -> None:
         """Move the time of a pull point that was used."""

@@ -1,0 +1,99 @@
+"""News on its way from what was committed, here or on another server, to whoever delivers it."""
+
+import asyncio
+from typing import Protocol
+
+from wsrf_activity.manager.ledger import Ledger
+from wsrf_activity.manager.subscribing import Subscriptions
+from wsrf_activity.manager.telling import Telling
+from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.store.notices import Notice
+
+
+class Teller(Protocol):
+    """Who delivers what is published."""
+
+    def lead(self, leads: bool) -> None:
+        """Deliver from now on, or no more: of several servers one does."""
+
+    def changed(self, subscription_id: str) -> None:
+        """Hear that a subscription was made, changed or removed, or that its pull point has room."""
+
+    def news(self, activity_id: str, owner: str | None) -> None:
+        """Hear that there is more in the log of an activity; None is an owner that is not known."""
+
+
+class _Nobody:
+    """Delivers nothing."""
+
+    def lead(self, leads: bool) -> None:
+        pass
+
+    def changed(self, subscription_id: str) -> None:
+        pass
+
+    def news(self, activity_id: str, owner: str | None) -> None:
+        pass
+
+
+class News:
+    """Brings to the teller what concerns it."""
+
+    def __init__(self, ledger: Ledger, telling: Telling, subscriptions: Subscriptions) -> None:
+        """Hear what is committed here."""
+        self.teller: Teller = _Nobody()
+        self._ledger = ledger
+        self._telling = telling
+        self._subscriptions = subscriptions
+        self._leads = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        ledger.news = self.of_activity
+        subscriptions.changed = self.of_subscription
+
+    def lead(self, leads: bool) -> None:
+        """Hear whether this server delivers."""
+        if leads != self._leads:
+            self._leads = leads
+            self._telling.forget()
+            self.teller.lead(leads)
+
+    def of_activity(self, activity_id: str, owner: str | None) -> None:
+        """Hear of a change that was committed."""
+        if self._leads:
+            self._telling.news(activity_id, owner)
+            self.teller.news(activity_id, owner)
+
+    def of_subscription(self, subscription_id: str) -> None:
+        """Hear that a subscription was made, changed or removed, or that its pull point has room."""
+        self.teller.changed(subscription_id)
+
+    def of_others(self, notice: Notice) -> None:
+        """Hear what another server has done."""
+        if notice.activity_id:
+            self.of_activity(notice.activity_id, None)
+        if notice.subscription:
+            self.of_subscription(notice.subscription)
+        if notice.pull_point:
+            self._subscriptions.filled(notice.pull_point)
+            if self._leads:
+                self._spawn_room(notice.pull_point)
+
+    def of_anything(self) -> None:
+        """Look at everything anew: nobody listened for a while."""
+        self._subscriptions.all_filled()
+        if self._leads:
+            self.lead(False)
+            self.lead(True)
+
+    def _spawn_room(self, pull_point_id: str) -> None:
+        task = asyncio.create_task(self._room(pull_point_id), name="room in a pull point")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _room(self, pull_point_id: str) -> None:
+        try:
+            filling = await self._ledger.database.read(lambda records: records.subscriptions.fill(pull_point_id))
+        except Unavailable:
+            return  # it is tried again by itself
+        for subscription_id in filling:
+            self.of_subscription(subscription_id)

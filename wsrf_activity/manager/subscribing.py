@@ -1,0 +1,325 @@
+"""The use cases of WS-BaseNotification: subscribe, manage subscriptions, fetch from pull points."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from wsrf_activity.manager.ledger import Ledger
+from wsrf_activity.manager.requests import Rules
+from wsrf_activity.manager.telling import PULLED, PULLED_BYTES
+from wsrf_activity.model import ns
+from wsrf_activity.model.activity import Activity, new_id
+from wsrf_activity.model.errors import (
+    NoSuchPullPoint,
+    NoSuchSubscription,
+    Refused,
+    RenewalRejected,
+    SubscribeRefused,
+    TerminationTimeRejected,
+    TooBusy,
+    UnsupportedPolicy,
+)
+from wsrf_activity.model.events import Change, states
+from wsrf_activity.model.filters import Filter
+from wsrf_activity.model.identity import Principal
+from wsrf_activity.model.lifetime import LifetimePolicy, Requested, add
+from wsrf_activity.model.subscriptions import Pulled, PullPoint, SubscribeRequest, Subscription, going_well
+from wsrf_activity.model.topics import TopicSpace
+from wsrf_activity.store import Records
+
+_AT_ONCE = 256  #: messages that one GetMessages returns, where the client names no number or a larger one
+_AGAIN = timedelta(minutes=1)  #: after which a pull point that could not take a message may be tried again
+
+Visible = Callable[[Principal, Activity | None], Activity]
+
+
+@dataclass(frozen=True, slots=True)
+class Publishing:
+    """What can be subscribed to, and who may be told."""
+
+    topics: TopicSpace
+    check_consumer: Callable[[str], Awaitable[object]]  #: raises Refused for an address that is not called
+
+
+class Subscriptions:
+    """What a caller can do about notifications. Nobody sees what is another's."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        rules: Rules,
+        publishing: Publishing,
+        visible: Visible,
+    ) -> None:
+        """Keep the rules; ``visible`` raises NoSuchActivity for an activity that the caller may not see."""
+        self.changed: Callable[[str], None] = lambda subscription_id: None  #: told of each that was made or changed
+        self._ledger = ledger
+        self._limits = rules.limits
+        self._lifetime = rules.lifetime
+        self._visible = visible
+        self._publishing = publishing
+        self._fetching: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._stopping = False
+
+    def release(self) -> None:
+        """Answer all who wait for messages: the server stops."""
+        self._stopping = True
+        self.all_filled()
+
+    def all_filled(self) -> None:
+        """Have all who wait for messages look for some."""
+        for pull_point_id in list(self._fetching):
+            self.filled(pull_point_id)
+
+    def filled(self, pull_point_id: str) -> None:
+        """Hear that messages have come to a pull point, or have gone from it."""
+        for event in self._fetching.get(pull_point_id, ()):
+            event.set()
+
+    async def subscribe(self, caller: Principal, request: SubscribeRequest, activity_id: str | None) -> Subscription:
+        """Subscribe to an activity, or to all of the caller's (WS-BaseNotification 1.3, section 4.2).
+
+        Raises NoSuchActivity, what ``Filter.of`` raises, UnsupportedPolicy, InitialTerminationTimeRejected and
+        SubscribeRefused.
+        """
+        Filter.of(request.filter, self._publishing.topics)
+        await self._check_consumer(caller, request)
+        if request.policy.from_sequence is not None and activity_id is None:
+            name = f"{{{ns.ACT}}}FromSequence"
+            raise UnsupportedPolicy("act:FromSequence counts the events of one activity: subscribe to that", name)
+        now = self._ledger.clock()
+        made = Subscription(
+            id=new_id(),
+            owner=caller.name,
+            activity_id=activity_id,
+            consumer=request.consumer,
+            filter=request.filter,
+            policy=request.policy,
+            created=now,
+            terminates=self._policy(caller).initial(request.lifetime, now),
+            pull_point=request.pull_point,
+            confirmed=not request.policy.verify or request.pull_point is not None,
+        )
+        stored = await self._ledger.database.change(lambda records: self._add(records, caller, made))
+        self._tell(stored)
+        return stored
+
+    async def get(self, caller: Principal, subscription_id: str) -> Subscription:
+        """Return a subscription of the caller's; raises NoSuchSubscription."""
+        found = await self._ledger.database.read(lambda records: records.subscriptions.some([subscription_id]))
+        return self._own(caller, found[0] if found else None)
+
+    async def renew(
+        self, caller: Principal, subscription_id: str, requested: Requested
+    ) -> tuple[Subscription, datetime]:
+        """Change when a subscription ends, and try again where its delivery was given up (section 6.1.1).
+
+        Raises NoSuchSubscription, RenewalRejected.
+        """
+        now = self._ledger.clock()
+        try:
+            terminates = self._policy(caller).change(requested, now)
+        except TerminationTimeRejected as rejected:
+            raise RenewalRejected(rejected.description, rejected.earliest, rejected.latest) from None
+        renewed = await self._change(
+            caller, subscription_id, lambda old: going_well(replace(old, terminates=terminates))
+        )
+        return renewed, now
+
+    async def set_termination(
+        self, caller: Principal, subscription_id: str, requested: Requested
+    ) -> tuple[Subscription, datetime]:
+        """Change when a subscription ends (WS-ResourceLifetime 1.2).
+
+        Raises NoSuchSubscription, TerminationTimeRejected.
+        """
+        now = self._ledger.clock()
+        terminates = self._policy(caller).change(requested, now)
+        return await self._change(caller, subscription_id, lambda old: replace(old, terminates=terminates)), now
+
+    async def pause(self, caller: Principal, subscription_id: str) -> Subscription:
+        """Deliver nothing until ``resume``; what happens meanwhile is kept (section 6.2.2)."""
+        return await self._change(caller, subscription_id, lambda old: replace(old, paused=True))
+
+    async def resume(self, caller: Principal, subscription_id: str) -> Subscription:
+        """Deliver all that is owed, also where that had been given up (section 6.2.3)."""
+        return await self._change(caller, subscription_id, lambda old: going_well(replace(old, paused=False)))
+
+    async def unsubscribe(self, caller: Principal, subscription_id: str) -> None:
+        """Remove a subscription with what it was owed; raises NoSuchSubscription."""
+        await self.get(caller, subscription_id)
+        if not await self._ledger.database.change(lambda records: records.subscriptions.remove_one(subscription_id)):
+            raise NoSuchSubscription
+        self.changed(subscription_id)
+
+    async def history(self, caller: Principal, activity_id: str) -> Sequence[Change]:
+        """Return all that was ever told of an activity, for GetCurrentMessage; raises NoSuchActivity."""
+        known = await self._ledger.database.read(lambda records: records.get(activity_id))
+        self._visible(caller, known)
+        rows = await self._ledger.database.read(lambda records: records.subscriptions.of_activity(activity_id, 0))
+        return list(states(None, rows))
+
+    async def create_pull_point(self, caller: Principal) -> PullPoint:
+        """Make a queue for messages; it lives for a while after each use. Raises TooBusy."""
+        now = self._ledger.clock()
+        made = PullPoint(id=new_id(), owner=caller.name, created=now, terminates=self._kept(now))
+
+        def transaction(records: Records) -> bool:
+            if records.subscriptions.count_pull_points(caller.name) >= self._limits.pull_points:
+                return False
+            records.subscriptions.add_pull_point(made)
+            return True
+
+        if not await self._ledger.database.change(transaction):
+            raise TooBusy(f"at most {self._limits.pull_points} pull points at a time; destroy one", _AGAIN)
+        self._ledger.deadline_moved(made.terminates or now)
+        return made
+
+    async def destroy_pull_point(self, caller: Principal, pull_point_id: str) -> None:
+        """Remove a pull point with what is in it and the subscriptions that fill it; raises NoSuchPullPoint."""
+        await self._pull_point(caller, pull_point_id)
+        filling = await self._ledger.database.read(lambda records: records.subscriptions.fill(pull_point_id))
+        if not await self._ledger.database.change(
+            lambda records: records.subscriptions.remove_pull_point(pull_point_id)
+        ):
+            raise NoSuchPullPoint
+        self.filled(pull_point_id)
+        for subscription_id in filling:
+            self.changed(subscription_id)
+
+    async def pulled(
+        self,
+        caller: Principal,
+        pull_point_id: str,
+        most: int | None = None,
+        timeout: timedelta | None = None,
+        acknowledged: int | None = None,
+    ) -> Sequence[Pulled]:
+        """Return messages of a pull point, the oldest first (section 5.2), at once or as soon as there is one.
+
+        With ``acknowledged``, the number of the last message that arrived, nothing is removed but up to there: an
+        answer that is lost is given again. Without it what is returned is removed. Raises NoSuchPullPoint.
+        """
+        await self._pull_point(caller, pull_point_id)
+        if acknowledged is not None:
+            await self._drop(pull_point_id, acknowledged)
+        seconds = max(0.0, min(timeout or timedelta(0), self._limits.wait).total_seconds())
+        wanted = _AT_ONCE if most is None else min(most, _AT_ONCE)
+        with self._waiting(pull_point_id) as event:
+            found = await self._fetch(pull_point_id, wanted, acknowledged is None)
+            try:
+                async with asyncio.timeout(seconds):
+                    while not found and wanted and not self._stopping:
+                        await event.wait()
+                        event.clear()
+                        await self._pull_point(caller, pull_point_id)
+                        found = await self._fetch(pull_point_id, wanted, acknowledged is None)
+            except TimeoutError:
+                pass
+        if acknowledged is None and found:
+            await self._tell_of_room(pull_point_id)
+        return found
+
+    async def put(self, caller: Principal, pull_point_id: str, messages: Sequence[bytes]) -> None:
+        """Put messages of another producer into a pull point; raises NoSuchPullPoint, TooBusy where it is full."""
+        await self._pull_point(caller, pull_point_id)
+        if not await self._ledger.database.change(
+            lambda records: records.subscriptions.put(pull_point_id, messages, PULLED, PULLED_BYTES)
+        ):
+            raise TooBusy("the pull point is full: fetch its messages first", _AGAIN)
+        self.filled(pull_point_id)
+
+    def _add(self, records: Records, caller: Principal, made: Subscription) -> Subscription:
+        subscriptions = records.subscriptions
+        if subscriptions.count(caller.name) >= self._limits.subscriptions:
+            raise SubscribeRefused(f"at most {self._limits.subscriptions} subscriptions at a time; unsubscribe first")
+        if made.activity_id is not None:
+            # Locked, so that it cannot go in between: then nobody would tell of its end.
+            self._visible(caller, records.get_to_change(made.activity_id))
+        sequence = made.policy.from_sequence
+        if made.activity_id is not None and sequence is not None:
+            position = subscriptions.before(made.activity_id, sequence)
+        else:
+            position = subscriptions.last(made.activity_id)
+        placed = replace(made, position=position)
+        subscriptions.add(placed)
+        return placed
+
+    async def _check_consumer(self, caller: Principal, request: SubscribeRequest) -> None:
+        try:
+            if request.pull_point is not None:
+                await self._pull_point(caller, request.pull_point)
+            else:
+                await self._publishing.check_consumer(request.consumer.address)
+        except (Refused, NoSuchPullPoint) as refusal:
+            raise SubscribeRefused(refusal.description) from None
+
+    async def _change(
+        self, caller: Principal, subscription_id: str, step: Callable[[Subscription], Subscription]
+    ) -> Subscription:
+        def transaction(records: Records) -> Subscription:
+            new = step(self._own(caller, records.subscriptions.get(subscription_id)))
+            records.subscriptions.save(new)
+            return new
+
+        changed = await self._ledger.database.change(transaction)
+        self._tell(changed)
+        return changed
+
+    def _tell(self, subscription: Subscription) -> None:
+        self.changed(subscription.id)
+        if subscription.terminates is not None:
+            self._ledger.deadline_moved(subscription.terminates)
+
+    def _own(self, caller: Principal, found: Subscription | None) -> Subscription:
+        if found is None or found.owner != caller.name or found.expired(self._ledger.clock()):
+            raise NoSuchSubscription
+        return found
+
+    async def _pull_point(self, caller: Principal, pull_point_id: str) -> PullPoint:
+        found = await self._ledger.database.read(lambda records: records.subscriptions.get_pull_point(pull_point_id))
+        if found is None or found.owner != caller.name or found.expired(self._ledger.clock()):
+            raise NoSuchPullPoint
+        return found
+
+    async def _fetch(self, pull_point_id: str, most: int, drop: bool) -> Sequence[Pulled]:
+        kept = self._kept(self._ledger.clock())
+
+        def transaction(records: Records) -> Sequence[Pulled]:
+            found = records.subscriptions.pulled(pull_point_id, most)
+            records.subscriptions.use_pull_point(pull_point_id, kept)
+            if drop and found:
+                records.subscriptions.drop(pull_point_id, found[-1].number)
+            return found
+
+        return await self._ledger.database.change(transaction)
+
+    async def _drop(self, pull_point_id: str, up_to: int) -> None:
+        await self._ledger.database.change(lambda records: records.subscriptions.drop(pull_point_id, up_to))
+        await self._tell_of_room(pull_point_id)
+
+    async def _tell_of_room(self, pull_point_id: str) -> None:
+        for subscription_id in await self._ledger.database.read(
+            lambda records: records.subscriptions.fill(pull_point_id)
+        ):
+            self.changed(subscription_id)
+
+    @contextmanager
+    def _waiting(self, pull_point_id: str) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        self._fetching[pull_point_id].add(event)
+        try:
+            yield event
+        finally:
+            self._fetching[pull_point_id].discard(event)
+            if not self._fetching[pull_point_id]:
+                del self._fetching[pull_point_id]
+
+    def _policy(self, caller: Principal) -> LifetimePolicy:
+        return self._lifetime.bounded(caller.maximum)
+
+    def _kept(self, now: datetime) -> datetime:
+        return add(now, self._lifetime.keep)
