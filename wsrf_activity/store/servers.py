@@ -49,7 +49,7 @@ class Servers:
         take = take.on_conflict_do_update(
             index_elements=["name"], set_={"server": server_id}, where=or_(roles.c.server == server_id, ~living)
         )
-        return self._connection.execute(take).rowcount == 1
+        return self._connection.execute(take.returning(roles.c.name)).first() is not None
 
     def leave(self, server_id: str) -> None:
         """End a server's lease; it stays known for as long as it holds anything.
