@@ -45,6 +45,12 @@ class Renderer(Protocol):
     def raw(self, subscription: Subscription, message: Message) -> Envelope:
         """Return one message by itself (wsnt:UseRaw), with an act:Event header."""
 
+    def verification(self, subscription: Subscription, challenge: str) -> Envelope:
+        """Return an act:VerifyConsumer, which asks a consumer whether it wants to be told."""
+
+    def confirms(self, answer: bytes, challenge: str) -> bool:
+        """Whether an answer, which may be anything, is the act:VerifyConsumerResponse to this challenge."""
+
     def pulled(self, subscription: Subscription, message: Message) -> bytes:
         """Return a wsnt:NotificationMessage for a pull point."""
 

@@ -1,34 +1,36 @@
-"""HTTP to where a client wants to be told: resolved once, checked against the policy, sent to what was checked.
+"""HTTP to where a client wants to be told: resolved, checked against the policy, sent to what was checked.
 
-No proxy, cookie, redirect or credentials are used, and only so much time and so many bytes of an answer are taken.
+No proxy, cookie or redirect is used, and only so much time and so many bytes of an answer are taken.
 """
 
 import asyncio
 import ipaddress
 import logging
 import re
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import httpx
 
 from wsrf_activity.model.errors import Refused
+from wsrf_activity.notify.connections import Connection, Connections, Place
+from wsrf_activity.notify.names import Names, Resolve, resolve
 from wsrf_activity.notify.policy import SCHEMES, CallbackPolicy, IPAddress
 
 MAX_URL = 2048  #: characters
 RESOLVED_WITHIN = 5.0  #: seconds
 CONNECTED_WITHIN = 5.0  #: seconds, for each address that a name has
 ANSWERED_WITHIN = 30.0  #: seconds for one attempt, all in all
-MAX_ANSWER = 1 << 16  #: bytes of an answer that are read; nothing is in it for us but its status
+MAX_ANSWER = 1 << 16  #: bytes of an answer that are read
 MAX_ADDRESSES = 8  #: of a name, that are tried; all are checked
 PAUSES = (1.0, 5.0, 25.0)  #: seconds before the second and each later attempt
 
 log = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z0-9._-]+")
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]  #: from a name and a port to addresses
+_PORTS = {"http": 80, "https": 443}
+_UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout)
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
 
 
 class CallbackRefused(Refused):
@@ -37,6 +39,19 @@ class CallbackRefused(Refused):
 
 class CallbackFailed(Exception):
     """Nothing was delivered: nobody could be connected to, or the answer did not come. Its text is for the log."""
+
+    def __init__(self, text: str, told: str) -> None:
+        """Keep also what whoever named the address may know: nothing of the network behind it."""
+        super().__init__(text)
+        self.told = told
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    content: bytes  #: or its beginning, where it is longer than is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +64,13 @@ class Target:
     @property
     def host(self) -> str:
         """The name in the URL, as certificates and rules write it."""
-        return self.url.raw_host.decode("ascii").removesuffix(".")
+        return _host(self.url)
 
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a name, as the system knows them; raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    @property
+    def places(self) -> list[Place]:
+        """Where connections to it go, in the order in which they are tried."""
+        port = _port(self.url)
+        return [Place(self.url.scheme, self.host, port, str(address)) for address in self.addresses]
 
 
 class Callbacks:
@@ -72,24 +87,22 @@ class Callbacks:
     ) -> None:
         """Begin with no connection. ``trust`` makes what certificates are checked against, at the first call.
 
-        At most ``at_a_time`` calls are under way; ``pauses`` are the seconds before another try to connect.
+        At most ``at_a_time`` posts are under way; ``pauses`` are the seconds before another try of theirs to connect.
         """
         self.policy = policy
-        self._resolve = resolve
-        self._trust = trust
+        self._names = Names(resolve)
+        self._connections = Connections(trust)
         self._pauses = tuple(pauses)
         self._turn = asyncio.Semaphore(at_a_time)
-        self._opening = asyncio.Lock()
-        self._transport: httpx.AsyncHTTPTransport | None = None
 
     async def target(self, address: str) -> Target:
-        """Resolve an address once and check all that it resolves to; raises CallbackRefused.
+        """Resolve an address and check all that it resolves to; raises CallbackRefused.
 
         One sentence tells all refusals that depend on what a name resolves to, so that nobody can explore the
         server's network by them; the log tells which it was.
         """
         url = _url(address)
-        host = url.raw_host.decode("ascii").removesuffix(".")
+        host = _host(url)
         refusal = CallbackRefused(
             f"this server does not send to {url.scheme}://{host}: its callbacks setting does not allow it, "
             "or the name is not known"
@@ -97,7 +110,7 @@ class Callbacks:
         if not self.policy.admits_name(url.scheme, host):
             raise refusal
         try:
-            found = await self._addresses(host, url.port or (443 if url.scheme == "https" else 80))
+            found = await self._addresses(host, _port(url))
         except (OSError, ValueError, TimeoutError) as error:
             log.warning("callback to %s refused: it cannot be resolved: %r", host, error)
             raise refusal from None
@@ -108,87 +121,149 @@ class Callbacks:
         return Target(url, found[:MAX_ADDRESSES])
 
     async def post(self, target: Target, content: bytes, headers: Mapping[str, str]) -> int:
-        """POST to a target and return the status of the answer.
+        """POST to a target, on a connection of its own, and return the status of the answer.
 
         Tries again where nobody could be connected to, and only then: so nothing is ever delivered twice. Raises
         CallbackFailed.
         """
+        headers = {"connection": "close", **headers}
         for pause in self._pauses:
             try:
-                return await self._attempt(target, content, headers)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
+                async with self._turn:
+                    return (await self._afresh(target, content, headers)).status
+            except _UNREACHABLE:
                 await asyncio.sleep(pause)
         try:
-            return await self._attempt(target, content, headers)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise CallbackFailed(f"nobody could be connected to: {error!r}") from None
+            async with self._turn:
+                return (await self._afresh(target, content, headers)).status
+        except _UNREACHABLE as error:
+            raise _unreachable(target, error) from None
+
+    async def push(
+        self, target: Target, content: bytes, headers: Mapping[str, str], within: float = ANSWERED_WITHIN
+    ) -> Answer:
+        """POST to a target once, on a connection that was kept where there is one.
+
+        It may arrive twice: a consumer may close a kept connection just as it is used, and who cannot know whether
+        anything has arrived sends it once more. ``within`` are the seconds for all of it. Raises CallbackFailed.
+        """
+        try:
+            async with asyncio.timeout(within):
+                kept = self._connections.kept(target.places)
+                if kept is not None:
+                    try:
+                        return await self._exchange(kept, target, content, headers)
+                    except _Stale:
+                        pass
+                return await self._afresh(target, content, headers)
+        except TimeoutError:
+            raise CallbackFailed("no answer in time", f"no answer in {within:g} s") from None
+        except _UNREACHABLE as error:
+            raise _unreachable(target, error) from None
 
     async def close(self) -> None:
         """Close what is open."""
-        if self._transport is not None:
-            await self._transport.aclose()
+        self._names.close()
+        await self._connections.close()
 
     async def _addresses(self, host: str, port: int) -> tuple[IPAddress, ...]:
         try:
             return (ipaddress.ip_address(host),)
         except ValueError:
             async with asyncio.timeout(RESOLVED_WITHIN):
-                found = await self._resolve(host, port)
-        return tuple(dict.fromkeys(map(ipaddress.ip_address, found)))
+                return await self._names.addresses(host, port)
 
-    async def _attempt(self, target: Target, content: bytes, headers: Mapping[str, str]) -> int:
+    async def _afresh(self, target: Target, content: bytes, headers: Mapping[str, str]) -> Answer:
         """Try the addresses of a target one after the other, as far as nobody can be connected to."""
-        for address in target.addresses[:-1]:
+        *others, last = target.places
+        for place in others:
             try:
-                return await self._send(target, address, content, headers)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
+                return await self._exchange(await self._connections.fresh(place), target, content, headers)
+            except _UNREACHABLE:
                 continue
-        return await self._send(target, target.addresses[-1], content, headers)
+        return await self._exchange(await self._connections.fresh(last), target, content, headers)
 
-    async def _send(self, target: Target, address: IPAddress, content: bytes, headers: Mapping[str, str]) -> int:
-        """Send to one address. The name is what TLS and the Host header are about, the address where to connect."""
-        request = httpx.Request(
-            "POST",
-            target.url.copy_with(host=str(address)),
-            headers={"host": target.url.netloc.decode("ascii"), "connection": "close", **headers},
-            content=content,
-            extensions={
-                "sni_hostname": target.host,
-                "timeout": httpx.Timeout(ANSWERED_WITHIN, connect=CONNECTED_WITHIN, pool=None).as_dict(),
-            },
-        )
-        async with self._turn:
-            try:
-                async with asyncio.timeout(ANSWERED_WITHIN):
-                    return await self._answer(request)
-            except TimeoutError:
-                raise CallbackFailed("no answer in time") from None
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                raise
-            except httpx.HTTPError as error:
-                raise CallbackFailed(f"{type(error).__name__}: {error}") from None
-
-    async def _opened(self) -> httpx.AsyncHTTPTransport:
-        """Return what connects. Reading the certificates of all authorities takes a while, so nobody waits for it."""
-        async with self._opening:
-            if self._transport is None:
-                trust = await asyncio.to_thread(self._trust)
-                # Connections are not kept: the pool tells them apart by address, and two names may share one.
-                limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-                self._transport = httpx.AsyncHTTPTransport(verify=trust, limits=limits, trust_env=False)
-        return self._transport
-
-    async def _answer(self, request: httpx.Request) -> int:
-        response = await (await self._opened()).handle_async_request(request)
+    async def _exchange(
+        self, connection: Connection, target: Target, content: bytes, headers: Mapping[str, str]
+    ) -> Answer:
+        """Send on one connection, and keep it where it can be used again."""
+        keep, response = False, None
         try:
-            taken = 0
-            async for chunk in response.aiter_raw():
-                taken += len(chunk)
-                if taken > MAX_ANSWER:
-                    break
+            async with asyncio.timeout(ANSWERED_WITHIN):
+                response = await connection.transport.handle_async_request(
+                    _request(connection.place, target, content, headers)
+                )
+                body, whole = await _read(response)
+            keep = whole and _stays(response) and headers.get("connection") != "close"
+            return Answer(response.status_code, body)
+        except TimeoutError:
+            raise CallbackFailed("no answer in time", f"no answer in {ANSWERED_WITHIN:g} s") from None
+        except _UNREACHABLE:
+            raise
+        except httpx.HTTPError as error:
+            if connection.until and response is None and isinstance(error, _BROKEN):
+                raise _Stale from None
+            raise _unreadable(error) from None
         finally:
-            await response.aclose()
-        return response.status_code
+            if keep:
+                self._connections.keep(connection)
+            else:
+                await connection.transport.aclose()
+
+
+class _Stale(Exception):
+    """A connection that was kept did not last until the answer."""
+
+
+def _request(place: Place, target: Target, content: bytes, headers: Mapping[str, str]) -> httpx.Request:
+    """Make a request. The name is what TLS and the Host header are about, the address where to connect."""
+    return httpx.Request(
+        "POST",
+        target.url.copy_with(host=place.address),
+        headers={"host": target.url.netloc.decode("ascii"), **headers},
+        content=content,
+        extensions={
+            "sni_hostname": target.host,
+            "timeout": httpx.Timeout(None, connect=CONNECTED_WITHIN).as_dict(),
+        },
+    )
+
+
+async def _read(response: httpx.Response) -> tuple[bytes, bool]:
+    """Return the content of an answer, and whether that is all of it."""
+    taken = bytearray()
+    try:
+        async for chunk in response.aiter_raw():
+            taken += chunk
+            if len(taken) > MAX_ANSWER:
+                return bytes(taken[:MAX_ANSWER]), False
+    finally:
+        await response.aclose()
+    return bytes(taken), True
+
+
+def _stays(response: httpx.Response) -> bool:
+    """Whether the other side leaves the connection open."""
+    said = response.headers.get("connection", "").lower()
+    return response.extensions.get("http_version") == b"HTTP/1.1" and "close" not in said
+
+
+def _unreachable(target: Target, error: Exception) -> CallbackFailed:
+    why = ", or its certificate is not valid for its name" if target.url.scheme == "https" else ""
+    return CallbackFailed(f"nobody could be connected to: {error!r}", f"the consumer cannot be connected to{why}")
+
+
+def _unreadable(error: httpx.HTTPError) -> CallbackFailed:
+    text = f"{type(error).__name__}: {error}"
+    return CallbackFailed(text, "the consumer closed the connection, or did not answer in HTTP")
+
+
+def _host(url: httpx.URL) -> str:
+    return url.raw_host.decode("ascii").removesuffix(".")
+
+
+def _port(url: httpx.URL) -> int:
+    return url.port or _PORTS[url.scheme]
 
 
 def _url(address: str) -> httpx.URL:

@@ -1,4 +1,7 @@
-"""Calls to where clients want them, over real sockets: what is checked, where they arrive, what is given up."""
+"""Calls to where clients want them, over real sockets: what is checked, where they arrive, what is given up.
+
+How connections are kept is tested next door.
+"""
 
 import asyncio
 import shutil

@@ -1,0 +1,165 @@
+"""What the deliverer knows of each subscription, and how it finds those that news may be for."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from wsrf_activity.model.filters import Filter
+from wsrf_activity.model.subscriptions import Delivery, Subscription
+from wsrf_activity.notify.backoff import recovered
+from wsrf_activity.notify.base import Message
+from wsrf_activity.notify.lanes import Lane
+from wsrf_activity.notify.owed import Owed
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """A subscription, and how far its delivery is. Only its task changes it while there is one."""
+
+    subscription: Subscription
+    host: str = ""  #: whose places it takes
+    filter: Filter | None = None  #: compiled when it is first needed
+    owed: Owed | None = None  #: read, not delivered yet; let go of after every problem
+    had: set[str] = field(default_factory=set)  #: event ids beyond the position that have been delivered
+    task: "asyncio.Task[None] | None" = None
+    timer: asyncio.TimerHandle | None = None
+    woken: bool = True  #: something may be owed
+    stale: bool = False  #: the subscription has to be read anew
+    full: bool = False  #: its pull point has no room
+    sending: bool = False
+    count: int = 0  #: messages whose delivery is not noted yet
+    unnoted: bool = False  #: whether a position or recovery is not noted yet
+    unwritten: bool = False  #: whether a failure is not written yet
+    again_at: datetime = _LONG_AGO  #: when the database is asked again
+    rests_until: datetime = _LONG_AGO  #: by ``at_most_every``
+
+    def __post_init__(self) -> None:
+        """Work out whose places it takes."""
+        self.host = self.subscription.pull_point or _host(self.subscription.consumer.address)
+
+    @property
+    def lane(self) -> Lane:
+        """Where it stands in line."""
+        if self.subscription.pull_point is not None:
+            return Lane.LOCAL
+        return Lane.FAILING if self.subscription.failures else Lane.HEALTHY
+
+    def due(self, now: datetime) -> datetime | None:
+        """Return when something may be done for it; None: not before it changes."""
+        if self.stale or self.unnoted or self.unwritten:
+            return self.again_at
+        subscription = self.subscription
+        dead = subscription.delivery is Delivery.DEAD_LETTER
+        if dead or subscription.paused or self.full or subscription.expired(now):
+            return None
+        return max(self.again_at, self.rests_until, subscription.next_try or _LONG_AGO)
+
+    def delivered(self, messages: Sequence[Message]) -> None:
+        """Keep in mind that the consumer has had these, and that it is well."""
+        self.had.update(message.event_id for message in messages)
+        self.unnoted = self.unnoted or self.subscription.failures > 0
+        self.subscription = recovered(self.subscription)
+
+    def advance(self) -> bool:
+        """Move on to where the log has been read to, all of which is delivered; return whether that is further.
+
+        The end of an activity is never passed, so that whoever reads on after a crash finds it and removes the
+        subscription.
+        """
+        owed, before = self.owed, self.subscription.position
+        if owed is not None and not owed.over:
+            self.subscription = replace(self.subscription, position=owed.position)
+            owed.clear()
+            self.had.clear()
+        return self.subscription.position != before
+
+    def renew(self, fresh: Subscription) -> None:
+        """Take what somebody else has written: all but how far and how well the delivery is, unless it begins anew."""
+        mine = self.subscription
+        if fresh.delivery is not Delivery.ACTIVE:
+            fresh = replace(
+                fresh,
+                delivery=mine.delivery,
+                failures=mine.failures,
+                failing_since=mine.failing_since,
+                next_try=mine.next_try,
+                last_error=mine.last_error,
+            )
+        confirmed = mine.confirmed or fresh.confirmed
+        self.subscription = replace(fresh, position=max(mine.position, fresh.position), confirmed=confirmed)
+        self.full = False
+        self.woken = True
+        if fresh.paused:
+            self.owed = None  # nobody knows for how long
+
+    def rest(self) -> None:
+        """Wait for nothing any more."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Lines:
+    """All subscriptions, by what they are told of."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._lines: dict[str, Line] = {}
+        self._by_activity: defaultdict[str, set[Line]] = defaultdict(set)
+        self._by_owner: defaultdict[str, set[Line]] = defaultdict(set)
+
+    def __iter__(self) -> Iterator[Line]:
+        """All, as they are now."""
+        return iter(list(self._lines.values()))
+
+    def get(self, subscription_id: str) -> Line | None:
+        """Return what is known of a subscription."""
+        return self._lines.get(subscription_id)
+
+    def add(self, line: Line) -> None:
+        """Add one that is not known yet."""
+        self._lines[line.subscription.id] = line
+        self._peers(line).add(line)
+
+    def remove(self, line: Line) -> None:
+        """Forget one."""
+        line.rest()
+        del self._lines[line.subscription.id]
+        self._peers(line).discard(line)
+        activity_id, owner = line.subscription.activity_id, line.subscription.owner
+        if activity_id is not None and not self._by_activity[activity_id]:
+            del self._by_activity[activity_id]
+        if activity_id is None and not self._by_owner[owner]:
+            del self._by_owner[owner]
+
+    def clear(self) -> None:
+        """Forget all."""
+        for line in self:
+            self.remove(line)
+
+    def interested(self, activity_id: str, owner: str | None) -> Iterator[Line]:
+        """Yield those that may want to hear of an activity; ``owner`` None is one that is not known."""
+        yield from self._by_activity.get(activity_id, ())
+        if owner is not None:
+            yield from self._by_owner.get(owner, ())
+        else:
+            for lines in self._by_owner.values():
+                yield from lines
+
+    def _peers(self, line: Line) -> set[Line]:
+        subscription = line.subscription
+        if subscription.activity_id is not None:
+            return self._by_activity[subscription.activity_id]
+        return self._by_owner[subscription.owner]
+
+
+def _host(address: str) -> str:
+    try:
+        return urlsplit(address).netloc.lower()
+    except ValueError:  # it was accepted once; callbacks say what is wrong with it now
+        return address
