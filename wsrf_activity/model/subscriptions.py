@@ -98,12 +98,8 @@ class Subscription:
 
 
 def going_well(subscription: Subscription) -> Subscription:
-    """Return the subscription as if its delivery had never failed."""
-    if subscription.delivery is Delivery.ACTIVE and not subscription.failures:
-        return subscription
-    return replace(
-        subscription, delivery=Delivery.ACTIVE, failures=0, failing_since=None, next_try=None, last_error=None
-    )
+    """Return the subscription as it is after a success. What went wrong last stays to be read."""
+    return replace(subscription, delivery=Delivery.ACTIVE, failures=0, failing_since=None, next_try=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,8 +35,3 @@ class Backoff:
             next_try=None if over else now + self.pause(failures),
             last_error=error[:MAX_ERROR],
         )
-
-
-def recovered(subscription: Subscription) -> Subscription:
-    """Return a subscription after a success. What went wrong last stays to be read."""
-    return replace(subscription, delivery=Delivery.ACTIVE, failures=0, failing_since=None, next_try=None)

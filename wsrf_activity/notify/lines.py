@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from wsrf_activity.model.filters import Filter
-from wsrf_activity.model.subscriptions import Delivery, Subscription
-from wsrf_activity.notify.backoff import recovered
+from wsrf_activity.model.subscriptions import Delivery, Subscription, going_well
 from wsrf_activity.notify.base import Message
 from wsrf_activity.notify.lanes import Lane
 from wsrf_activity.notify.owed import Owed
@@ -63,7 +62,7 @@ class Line:
         """Keep in mind that the consumer has had these, and that it is well."""
         self.had.update(message.event_id for message in messages)
         self.unnoted = self.unnoted or self.subscription.failures > 0
-        self.subscription = recovered(self.subscription)
+        self.subscription = going_well(self.subscription)
 
     def advance(self) -> bool:
         """Move on to where the log has been read to, all of which is delivered; return whether that is further.

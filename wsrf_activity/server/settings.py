@@ -19,6 +19,7 @@ from wsrf_activity.model.addresses import is_loopback
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
 from wsrf_activity.model.services import Service
+from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.notify.policy import CallbackPolicy, Rules
 from wsrf_activity.server.services import read_services
 from wsrf_activity.server.tables import SettingsError, Table, flag, size, span, text, whole
@@ -57,6 +58,7 @@ class Settings:
     services: Mapping[str, Service] = field(default_factory=dict)
     accounts: tuple[Account, ...] = ()
     callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
+    backoff: Backoff = field(default_factory=Backoff)  #: when a notification that failed is sent again
 
     @property
     def on_loopback(self) -> bool:
@@ -116,6 +118,7 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
         lifetime=_lifetime(file.table("lifetime")),
         services=read_services(file.table("services"), _recoveries(file.table("limits"))),
         accounts=_accounts(file.table("principals")),
+        backoff=_backoff(file.table("callbacks")),
         callbacks=_callbacks(file.table("callbacks"), host, base_url),
         **_limits(file.table("limits")),
     )
@@ -180,6 +183,10 @@ def _callbacks(table: Table, host: str, base_url: str | None) -> CallbackPolicy:
     return CallbackPolicy.of(allow, deny, local=local)
 
 
+def _backoff(table: Table) -> Backoff:
+    return Backoff(give_up=table.take("give_up", span, Backoff().give_up))
+
+
 def _rules(value: object) -> Rules:
     if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
         raise ValueError("accepted: a list of texts, such as ['10.0.0.0/8', '*.example.org', 'https']")
@@ -196,6 +203,8 @@ def _limits(table: Table) -> dict[str, Any]:
         uploads=table.take("uploads", span, Limits().uploads),
         lease=table.take("lease", span, Limits().lease),
         host_grace=table.take("host_grace", span, Limits().host_grace),
+        subscriptions=table.take("subscriptions", whole, Limits().subscriptions),
+        pull_points=table.take("pull_points", whole, Limits().pull_points),
     )
     work = table.checked(lambda: _work_limits(table))
     return {"limits": limits, "work": work, "envelope": table.take("envelope", size, 16 << 20)}
