@@ -3,13 +3,22 @@
 import ipaddress
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from urllib.parse import quote, unquote, urlsplit
 
 _ID = r"([A-Za-z0-9_-]{1,64})"
 _ID_ALONE = re.compile(_ID)
-_ACTIVITY = re.compile(rf"/activity/{_ID}/?$")
+_RESOURCE = re.compile(rf"/(activity|subscription|pullpoint)/{_ID}/?$")
 _RESULT = re.compile(rf"/activity/{_ID}/result/([^/]+)$")
 _INPUT = re.compile(rf"/input/{_ID}$")
+
+
+class Resource(StrEnum):
+    """What has an address of its own; the values are the words in the paths."""
+
+    ACTIVITY = "activity"
+    SUBSCRIPTION = "subscription"
+    PULL_POINT = "pullpoint"
 
 
 def is_loopback(host: str) -> bool:
@@ -39,9 +48,13 @@ class Addresses:
         """Where inputs are sent ahead."""
         return f"{self.base}/input"
 
+    def at(self, resource: Resource, identifier: str | None) -> str:
+        """Return where a resource is; without its id the address that all of its kind share."""
+        return f"{self.base}/{resource}/{identifier}" if identifier else f"{self.base}/{resource}"
+
     def activity(self, activity_id: str) -> str:
         """Return where an activity is."""
-        return f"{self.base}/activity/{activity_id}"
+        return self.at(Resource.ACTIVITY, activity_id)
 
     def result(self, activity_id: str, name: str) -> str:
         """Return where a result is fetched."""
@@ -62,10 +75,16 @@ class Addresses:
         return (match.group(1), unquote(match.group(2))) if match else None
 
 
+def read_resource(uri: str) -> tuple[Resource, str] | None:
+    """Return what an address is of and its id, whatever host and prefix a proxy has given it."""
+    match = _RESOURCE.search(_path(uri))
+    return (Resource(match.group(1)), match.group(2)) if match else None
+
+
 def read_activity(uri: str) -> str | None:
-    """Return the id in an activity's address, whatever host and prefix a proxy has given it."""
-    match = _ACTIVITY.search(_path(uri))
-    return match.group(1) if match else None
+    """Return the id in an activity's address."""
+    found = read_resource(uri)
+    return found[1] if found and found[0] is Resource.ACTIVITY else None
 
 
 def is_id(text: str) -> bool:

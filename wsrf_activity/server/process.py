@@ -24,6 +24,7 @@ from wsrf_activity.server.connections import BoundedProtocol
 from wsrf_activity.server.place import Site
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.tables import SettingsError
+from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.properties import topic_space
 from wsrf_activity.soap.replies import Replies
 from wsrf_activity.soap.transport import SoapServer
@@ -65,7 +66,7 @@ async def serve_here(
     reaper = Reaper(manager, _utc_now)
     addresses = Addresses(site.base_url)
     replies = Replies(callbacks)
-    soap = SoapServer(manager, addresses, settings.envelope, site.gate.login, replies)
+    soap = SoapServer(manager, addresses, settings.envelope, site.gate.login, replies, Notifications(addresses))
     faces = Faces(manager, soap, site.gate, addresses)
     server = HttpServer(_stoppable(application(faces), manager), manager, answers, told)
     try:

@@ -8,12 +8,23 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from wsrf_activity.model import ns
-from wsrf_activity.model.addresses import Addresses, is_id, read_activity
-from wsrf_activity.model.errors import NoSuchActivity
+from wsrf_activity.model.addresses import Addresses, Resource, is_id, read_resource
+from wsrf_activity.model.errors import NoSuchActivity, NoSuchPullPoint, NoSuchSubscription
 from wsrf_activity.soap import actions, contract
 from wsrf_activity.soap.faults import MAX_TEXT, SoapProblem, addressing
 
-REFERENCE = f"{{{ns.REF}}}Activity"
+#: Our reference parameters, by what they name.
+REFERENCES = {
+    Resource.ACTIVITY: f"{{{ns.REF}}}Activity",
+    Resource.SUBSCRIPTION: f"{{{ns.REF}}}Subscription",
+    Resource.PULL_POINT: f"{{{ns.REF}}}PullPoint",
+}
+UNKNOWN: dict[Resource, type[NoSuchActivity | NoSuchSubscription | NoSuchPullPoint]] = {
+    Resource.ACTIVITY: NoSuchActivity,
+    Resource.SUBSCRIPTION: NoSuchSubscription,
+    Resource.PULL_POINT: NoSuchPullPoint,
+}
+_NAMED_BY = {tag: resource for resource, tag in REFERENCES.items()}
 _NAMESPACES = (ns.WSA, ns.WSA04)
 _SINGLE = ("To", "From", "ReplyTo", "FaultTo", "Action", "MessageID")
 _UNDERSTOOD = frozenset(f"{{{namespace}}}{name}" for namespace in _NAMESPACES for name in (*_SINGLE, "RelatesTo"))
@@ -23,7 +34,18 @@ _BACK = frozenset({*_ANONYMOUS.values(), f"{ns.WSA}/role/anonymous"})
 _MAX_PARAMETERS = 1 << 16  #: bytes of the reference parameters of an endpoint, which are kept until it is answered
 _WHITE = re.compile(r"[ \t\r\n]+")
 _USUAL = re.compile(r"(?:urn:|uuid:|https?://)[A-Za-z0-9:._/-]*")
-SERVICE, PORT = "ActivityService", "ActivitySoap11"
+#: For the metadata of an endpoint reference: the document and its namespace, port type, service and port.
+_DESCRIBED = {
+    Resource.ACTIVITY: ("actw", ns.ACTW, "ActivityPortType", "ActivityService", "ActivitySoap11"),
+    Resource.SUBSCRIPTION: (
+        "actn",
+        ns.ACTN,
+        "SubscriptionManagerPortType",
+        "SubscriptionManagerService",
+        "SubscriptionManagerSoap11",
+    ),
+    Resource.PULL_POINT: ("actn", ns.ACTN, "PullPointPortType", "PullPointService", "PullPointSoap11"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,21 +77,21 @@ class Headers:
     message_id: str | None = None
     reply_to: Endpoint | None = None
     fault_to: Endpoint | None = None
-    references: frozenset[str] = frozenset()  #: the activities that reference parameters name
+    references: frozenset[tuple[Resource, str]] = frozenset()  #: what reference parameters name
     problem: SoapProblem | None = None  #: what is wrong with them
 
-    def activity_id(self, in_url: str | None) -> str | None:
-        """Return which activity is meant: one place suffices, all that name one must agree.
+    def resource_id(self, resource: Resource, in_url: str | None) -> str | None:
+        """Return which activity, subscription or pull point is meant: one place suffices, all that name one must agree.
 
-        Raises NoSuchActivity where they do not.
+        ``resource`` is of what kind the address is that the message came to. Raises NotFound where they do not.
         """
-        places = (in_url, read_activity(self.to) if self.to else None, *self.references)
-        named = {place for place in places if place is not None}
-        if len(named) > 1:
-            raise NoSuchActivity("the address and the reference parameter name different activities; send one of them")
-        if not all(map(is_id, named)):
-            raise NoSuchActivity
-        return next(iter(named), None)
+        found = (None if in_url is None else (resource, in_url), read_resource(self.to) if self.to else None)
+        named = {place for place in found if place is not None} | self.references
+        if len(named) > 1 or any(kind is not resource for kind, _ in named):
+            raise UNKNOWN[resource]("the address and the reference parameter name different things; send one of them")
+        if not all(is_id(identifier) for _, identifier in named):
+            raise UNKNOWN[resource]
+        return next((identifier for _, identifier in named), None)
 
     def endpoint(self, fault: bool) -> Endpoint:
         """Return where the reply, or the fault, goes (WS-Addressing 1.0 Core, section 3.4)."""
@@ -79,7 +101,7 @@ class Headers:
 
 def understood(block: etree._Element) -> bool:
     """Whether a header block is one that is read here."""
-    return block.tag in _UNDERSTOOD or block.tag == REFERENCE
+    return block.tag in _UNDERSTOOD or block.tag in _NAMED_BY
 
 
 def is_addressing(block: etree._Element) -> bool:
@@ -88,18 +110,18 @@ def is_addressing(block: etree._Element) -> bool:
 
 
 def read(blocks: Iterable[etree._Element]) -> Headers:
-    """Read the header blocks that are addressing's, and our reference parameter.
+    """Read the header blocks that are addressing's, and our reference parameters.
 
     What is wrong with them is kept, not raised: the fault is to be addressed by what is right.
     """
     found: dict[str, etree._Element] = {}
     version: str | None = None
-    references: set[str] = set()
+    references: set[tuple[Resource, str]] = set()
     problem: SoapProblem | None = None
     for block in blocks:
         name = etree.QName(block)
-        if block.tag == REFERENCE:
-            references.add(_text(block) or "")
+        if block.tag in _NAMED_BY:
+            references.add((_NAMED_BY[block.tag], _text(block) or ""))
         elif name.namespace in _NAMESPACES:
             version = version or name.namespace
             if name.namespace != version:
@@ -115,7 +137,10 @@ def read(blocks: Iterable[etree._Element]) -> Headers:
 
 
 def _headers(
-    version: str, found: dict[str, etree._Element], references: frozenset[str], problem: SoapProblem | None
+    version: str,
+    found: dict[str, etree._Element],
+    references: frozenset[tuple[Resource, str]],
+    problem: SoapProblem | None,
 ) -> Headers:
     headers = Headers(
         version=version,
@@ -145,7 +170,7 @@ def _problem(headers: Headers, version: str) -> SoapProblem | None:
             return invalid(version, f"the address of wsa:{name} is not a URI", "InvalidAddress", name)
         if endpoint.elsewhere and not headers.message_id:
             return _required(version, "MessageID", f"a message whose wsa:{name} is elsewhere must have wsa:MessageID")
-        if not _sendable(endpoint):
+        if not sendable(endpoint):
             reason = f"the reference parameters of wsa:{name} are too large, or pose as headers of WS-Addressing"
             return invalid(version, reason, "InvalidEPR", name)
     return None
@@ -192,35 +217,53 @@ def endpoint_reference(
     addresses: Addresses, activity_id: str | None, version: str | None = None, tag: str | None = None
 ) -> etree._Element:
     """Return the endpoint reference of an activity, or of the service itself (WS-Addressing 1.0 Core, section 2)."""
+    return reference(addresses, Resource.ACTIVITY, activity_id, version, tag)
+
+
+def reference(
+    addresses: Addresses,
+    resource: Resource,
+    identifier: str | None,
+    version: str | None = None,
+    tag: str | None = None,
+    *,
+    described: bool = True,
+) -> etree._Element:
+    """Return an endpoint reference, of one resource or of all of its kind; ``described`` with metadata."""
     version = version or ns.WSA
     element = etree.Element(tag or f"{{{version}}}EndpointReference", nsmap={"wsa": version})
-    address = addresses.activity(activity_id) if activity_id else addresses.service
-    etree.SubElement(element, f"{{{version}}}Address").text = address
-    if activity_id:
+    etree.SubElement(element, f"{{{version}}}Address").text = addresses.at(resource, identifier)
+    if identifier:
         name = "ReferenceParameters" if version == ns.WSA else "ReferenceProperties"
         parameters = etree.SubElement(element, f"{{{version}}}{name}")
         # Its namespace is declared on the element itself: some clients echo just this fragment.
-        etree.SubElement(parameters, REFERENCE, nsmap={"ref": ns.REF}).text = activity_id
-    if version == ns.WSA:
-        _describe(element, addresses)
+        etree.SubElement(parameters, REFERENCES[resource], nsmap={"ref": ns.REF}).text = identifier
+    if version == ns.WSA and described:
+        _describe(element, addresses, resource)
     return element
 
 
-def _describe(element: etree._Element, addresses: Addresses) -> None:
-    metadata = etree.SubElement(element, f"{{{ns.WSA}}}Metadata", nsmap={"wsam": ns.WSAM, "actw": ns.ACTW})
-    metadata.set(f"{{{ns.WSDLI}}}wsdlLocation", f"{ns.ACTW} {addresses.service}?wsdl")
-    etree.SubElement(metadata, f"{{{ns.WSAM}}}InterfaceName").text = "actw:ActivityPortType"
-    service = etree.SubElement(metadata, f"{{{ns.WSAM}}}ServiceName", EndpointName=PORT)
-    service.text = f"actw:{SERVICE}"
+def _describe(element: etree._Element, addresses: Addresses, resource: Resource) -> None:
+    prefix, namespace, interface, service, port = _DESCRIBED[resource]
+    metadata = etree.SubElement(element, f"{{{ns.WSA}}}Metadata", nsmap={"wsam": ns.WSAM, prefix: namespace})
+    metadata.set(f"{{{ns.WSDLI}}}wsdlLocation", f"{namespace} {addresses.at(resource, None)}?wsdl")
+    etree.SubElement(metadata, f"{{{ns.WSAM}}}InterfaceName").text = f"{prefix}:{interface}"
+    name = etree.SubElement(metadata, f"{{{ns.WSAM}}}ServiceName", EndpointName=port)
+    name.text = f"{prefix}:{service}"
+
+
+def read_endpoint(element: etree._Element, version: str, to_be: str) -> Endpoint:
+    """Read an endpoint reference; ``to_be`` is the version of the messages that will be sent there."""
+    address = _text(element.find(f"{{{version}}}Address")) or ""
+    names = ("ReferenceParameters",) if version == ns.WSA else ("ReferenceProperties", "ReferenceParameters")
+    holders = element.iterchildren(*(f"{{{version}}}{name}" for name in names))
+    return Endpoint(address, tuple(_parameter(child, to_be) for holder in holders for child in holder))
 
 
 def _endpoint(block: etree._Element | None, version: str) -> Endpoint | None:
     if block is None:
         return None
-    address = _text(block.find(f"{{{version}}}Address")) or ""
-    names = ("ReferenceParameters",) if version == ns.WSA else ("ReferenceProperties", "ReferenceParameters")
-    holders = block.iterchildren(*(f"{{{version}}}{name}" for name in names))
-    return Endpoint(address, tuple(_parameter(child, version) for holder in holders for child in holder))
+    return read_endpoint(block, version, version)
 
 
 def _parameter(element: etree._Element, version: str) -> bytes:
@@ -239,7 +282,7 @@ def _parameter(element: etree._Element, version: str) -> bytes:
     return etree.tostring(block)
 
 
-def _sendable(endpoint: Endpoint) -> bool:
+def sendable(endpoint: Endpoint) -> bool:
     """A message can have no second header of addressing beside its own, and is not to be of any size."""
     return all(endpoint.parameters) and sum(map(len, endpoint.parameters)) <= _MAX_PARAMETERS
 

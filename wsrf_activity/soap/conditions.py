@@ -6,6 +6,7 @@ from datetime import datetime
 from lxml import etree
 
 from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import Resource
 from wsrf_activity.soap import contract, faults
 
 IF_VERSION = f"{{{ns.ACT}}}IfVersion"
@@ -27,14 +28,19 @@ _CHANGES = frozenset(
 )
 
 
-def expected_version(blocks: Iterable[etree._Element], body: etree._Element, now: datetime) -> int | None:
-    """Return the version that a request is bound to, None where it is to none; raises SoapProblem."""
+def expected_version(
+    blocks: Iterable[etree._Element], body: etree._Element, now: datetime, resource: Resource = Resource.ACTIVITY
+) -> int | None:
+    """Return the version that a request is bound to, None where it is to none; raises SoapProblem.
+
+    ``resource`` is what the request is sent to: only activities have versions.
+    """
     found = [block for block in blocks if block.tag == IF_VERSION]
     if not found:
         return None
     if len(found) > 1 or contract.violations(found[0]):
         raise faults.sender("act:IfVersion is one header block with a version number", now, "InvalidHeader")
-    if body.tag not in _CHANGES:
+    if body.tag not in _CHANGES or resource is not Resource.ACTIVITY:
         name = etree.QName(body).localname
         raise faults.sender(f"{name} changes no activity: send it without act:IfVersion", now, "InvalidHeader")
     return int((found[0].text or "").strip())

@@ -15,6 +15,7 @@ from typing import Any, cast
 from lxml import etree
 
 from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import Resource
 
 #: How many complaints about one element are told: enough to mend it, too few to be an answer larger than the request.
 MOST_VIOLATIONS = 20
@@ -55,8 +56,8 @@ def schema_files() -> Mapping[str, Path]:
 
 
 @cache
-def operations(document: str = "activity.wsdl") -> Mapping[str, Operation]:
-    """Return the operations of all port types of a WSDL by the Clark name of their body element.
+def operations(document: str = "activity.wsdl", *port_types: str) -> Mapping[str, Operation]:
+    """Return the operations of these port types of a WSDL, or of all, by the Clark name of their body element.
 
     An element names its operation, since all are document/literal: that is how a message is dispatched and where its
     Actions come from.
@@ -69,14 +70,24 @@ def operations(document: str = "activity.wsdl") -> Mapping[str, Operation]:
     }
     found = (
         _operation(operation, elements)
-        for operation in definitions.iterfind(f"{{{ns.WSDL}}}portType/{{{ns.WSDL}}}operation")
+        for port_type in definitions.iterfind(f"{{{ns.WSDL}}}portType")
+        if not port_types or port_type.get("name") in port_types
+        for operation in port_type.iterfind(f"{{{ns.WSDL}}}operation")
     )
     return MappingProxyType({operation.input: operation for operation in found})
 
 
 @cache
-def served() -> Mapping[str, Operation]:
-    """Return the operations that an activity's address and the service's answer: the port type's, and GetMetadata."""
+def served(resource: Resource = Resource.ACTIVITY) -> Mapping[str, Operation]:
+    """Return the operations that the addresses of one kind of resource answer, by their body element.
+
+    For activities and the service itself that is the port type's and GetMetadata, for pull points also what makes them.
+    """
+    notification = "notification.wsdl"
+    if resource is Resource.SUBSCRIPTION:
+        return operations(notification, "SubscriptionManagerPortType")
+    if resource is Resource.PULL_POINT:
+        return operations(notification, "PullPointPortType", "CreatePullPointPortType")
     return MappingProxyType({**operations(), **operations("metadata.wsdl")})
 
 

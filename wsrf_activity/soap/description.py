@@ -33,7 +33,11 @@ _ALWAYS: frozenset[Component] = frozenset(
     ("element", f"{{{namespace}}}{name}")
     for namespace, names in {
         ns.WSA: ("EndpointReference", "From", "ReplyTo", "FaultTo"),
-        ns.ACT: ("StatusChange", "ProgressReport", "ErrorReport", "ResultReport", "Event", "IfVersion", "Value"),
+        ns.ACT: (
+            *("StatusChange", "ProgressReport", "ErrorReport", "ResultReport", "Event", "IfVersion", "Value"),
+            *("FromSequence", "LatestOnly", "AtMostEvery", "VerifyConsumer", "VerifyConsumerResponse", "Secret"),
+            *("Credentials", "Timeout", "Acknowledge", "Last"),
+        ),
         ns.RL: ("TerminationNotification",),
         ns.RP: ("ResourcePropertyValueChangeNotification",),
         ns.WSNT: ("NotificationMessage", "TopicExpression", "ProducerProperties", "MessageContent", "UseRaw"),

@@ -79,7 +79,7 @@ def _state(problem: errors.Problem) -> Extras:
     return ((_act("Phase"), problem.phase),)
 
 
-def _initial_time(problem: errors.Problem) -> Extras:
+def _bounds(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.TerminationTimeRejected)
     latest = None if problem.latest is None else stamp(problem.latest)
     return ((f"{{{ns.WSNT}}}MinimumTime", stamp(problem.earliest)), (f"{{{ns.WSNT}}}MaximumTime", latest))
@@ -88,6 +88,18 @@ def _initial_time(problem: errors.Problem) -> Extras:
 def _unknown_filter(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.InvalidFilter)
     return ((f"{{{ns.WSNT}}}UnknownFilter", etree.QName(problem.unknown)),)
+
+
+def _policies(element: str) -> Callable[[errors.Problem], Extras]:
+    def extras(problem: errors.Problem) -> Extras:
+        assert isinstance(problem, errors.UnrecognizedPolicy)
+        return tuple((f"{{{ns.WSNT}}}{element}", etree.QName(name)) for name in problem.policies)
+
+    return extras
+
+
+def _wsnt(name: str, extras: Callable[[errors.Problem], Extras] = lambda problem: ()) -> _Typed:
+    return _Typed(f"{{{ns.WSNT}}}{name}", SENDER, extras)
 
 
 _TABLE: dict[type[errors.Problem], _Typed] = {
@@ -103,19 +115,23 @@ _TABLE: dict[type[errors.Problem], _Typed] = {
     errors.VersionMismatch: _Typed(_act("VersionMismatchFault"), SENDER, _version),
     errors.TerminationTimeRejected: _Typed(f"{{{ns.RL}}}TerminationTimeChangeRejectedFault"),
     errors.TerminationTimeFixed: _Typed(f"{{{ns.RL}}}UnableToSetTerminationTimeFault"),
-    errors.InitialTerminationTimeRejected: _Typed(
-        f"{{{ns.WSNT}}}UnacceptableInitialTerminationTimeFault", SENDER, _initial_time
-    ),
+    errors.InitialTerminationTimeRejected: _wsnt("UnacceptableInitialTerminationTimeFault", _bounds),
     errors.InvalidPropertyName: _Typed(f"{{{ns.RP}}}InvalidResourcePropertyQNameFault"),
     errors.UnknownQueryDialect: _Typed(f"{{{ns.RP}}}UnknownQueryExpressionDialectFault"),
     errors.InvalidQuery: _Typed(f"{{{ns.RP}}}InvalidQueryExpressionFault"),
     errors.QueryFailed: _Typed(f"{{{ns.RP}}}QueryEvaluationErrorFault"),
-    errors.UnknownTopicDialect: _Typed(f"{{{ns.WSNT}}}TopicExpressionDialectUnknownFault"),
-    errors.InvalidTopicExpression: _Typed(f"{{{ns.WSNT}}}InvalidTopicExpressionFault"),
-    errors.TopicNotSupported: _Typed(f"{{{ns.WSNT}}}TopicNotSupportedFault"),
-    errors.InvalidFilter: _Typed(f"{{{ns.WSNT}}}InvalidFilterFault", SENDER, _unknown_filter),
-    errors.InvalidMessageContentExpression: _Typed(f"{{{ns.WSNT}}}InvalidMessageContentExpressionFault"),
-    errors.InvalidProducerPropertiesExpression: _Typed(f"{{{ns.WSNT}}}InvalidProducerPropertiesExpressionFault"),
+    errors.UnknownTopicDialect: _wsnt("TopicExpressionDialectUnknownFault"),
+    errors.InvalidTopicExpression: _wsnt("InvalidTopicExpressionFault"),
+    errors.TopicNotSupported: _wsnt("TopicNotSupportedFault"),
+    errors.InvalidFilter: _wsnt("InvalidFilterFault", _unknown_filter),
+    errors.InvalidMessageContentExpression: _wsnt("InvalidMessageContentExpressionFault"),
+    errors.InvalidProducerPropertiesExpression: _wsnt("InvalidProducerPropertiesExpressionFault"),
+    errors.UnrecognizedPolicy: _wsnt("UnrecognizedPolicyRequestFault", _policies("UnrecognizedPolicy")),
+    errors.UnsupportedPolicy: _wsnt("UnsupportedPolicyRequestFault", _policies("UnsupportedPolicy")),
+    errors.SubscribeRefused: _wsnt("SubscribeCreationFailedFault"),
+    errors.RenewalRejected: _wsnt("UnacceptableTerminationTimeFault", _bounds),
+    errors.NoCurrentMessage: _wsnt("NoCurrentMessageOnTopicFault"),
+    errors.MultipleTopics: _wsnt("MultipleTopicsSpecifiedFault"),
     errors.TooBusy: _Typed(_act("TooBusyFault"), SENDER, _too_busy),
 }
 

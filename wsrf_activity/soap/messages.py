@@ -19,6 +19,7 @@ from wsrf_activity.model.errors import InvalidParameter, TerminationTimeRejected
 from wsrf_activity.model.lifetime import Never, Requested, parse_duration, parse_time, stamp
 from wsrf_activity.model.listing import Filter, Page
 from wsrf_activity.model.phases import ENDED, Phase
+from wsrf_activity.model.subscriptions import Subscription
 from wsrf_activity.soap.addressing import endpoint_reference
 from wsrf_activity.soap.properties import NIL, View, element, progress_element, time_element
 
@@ -226,9 +227,9 @@ def read_set_termination(body: etree._Element, now: datetime) -> Requested:
     raise InvalidParameter("SetTerminationTime needs a time or a duration")
 
 
-def write_set_termination(activity: Activity, now: datetime) -> etree._Element:
+def write_set_termination(resource: Activity | Subscription, now: datetime) -> etree._Element:
     """Return wsrf-rl:SetTerminationTimeResponse: the new time, then the current one."""
     response = etree.Element(f"{{{ns.RL}}}SetTerminationTimeResponse", nsmap={"wsrfrl": ns.RL, "xsi": ns.XSI})
-    response.append(time_element(f"{{{ns.RL}}}NewTerminationTime", activity.terminates))
+    response.append(time_element(f"{{{ns.RL}}}NewTerminationTime", resource.terminates))
     response.append(time_element(f"{{{ns.RL}}}CurrentTime", now))
     return response

@@ -8,13 +8,11 @@ from lxml import etree
 from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.soap import contract, description, modification
-from wsrf_activity.soap.properties import PROPERTIES
+from wsrf_activity.soap.properties import CONSTANT, PROPERTIES
 
 WSDL_DOCUMENT = "activity.wsdl"
 #: Properties that keep their first value, in the terms of WS-ResourceMetadataDescriptor 1.0.
-_CONSTANT = frozenset(f"{{{ns.ACT}}}{name}" for name in ("ActivityId", "Service", "Owner", "CreationTime")) | {
-    f"{{{ns.RP}}}QueryExpressionDialect"
-}
+_CONSTANT = CONSTANT | {f"{{{ns.ACT}}}{name}" for name in ("ActivityId", "Service", "Owner", "CreationTime")}
 #: Properties to which values are only ever added.
 _APPENDABLE = frozenset(f"{{{ns.ACT}}}{name}" for name in ("Error", "Result"))
 

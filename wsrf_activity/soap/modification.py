@@ -17,7 +17,7 @@ from wsrf_activity.model.lifetime import format_duration, parse_duration
 from wsrf_activity.soap.addressing import endpoint_reference
 from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, base_fault
 from wsrf_activity.soap.markup import resolve_qname
-from wsrf_activity.soap.properties import PROPERTIES, View, document, property_values
+from wsrf_activity.soap.properties import PROPERTIES, View, document
 
 _INVALID = "InvalidModificationFault"
 _READ_ONLY = "UnableToModifyResourcePropertyFault"
@@ -95,9 +95,9 @@ class Modification:
             requested = given.findall(name)
             if name in MODIFIABLE:
                 changed = self._change(changed, "Update" if requested else "Delete", name, requested)
-            elif name not in _VOLATILE and _canonical(requested) != _canonical(property_values(view, name) or []):
+            elif name not in _VOLATILE and _canonical(requested) != _canonical(view.values(name) or []):
                 reason = f"{etree.QName(name).localname} cannot be changed by clients"
-                raise self._refusal(activity, _INVALID, reason, property_values(view, name) or [], requested)
+                raise self._refusal(activity, _INVALID, reason, view.values(name) or [], requested)
         return changes.modified(activity, changed)
 
     def _asked(self, component: etree._Element) -> list[tuple[str, list[etree._Element]]]:
@@ -115,7 +115,7 @@ class Modification:
         local = etree.QName(name).localname
         if name not in PROPERTIES:
             raise InvalidPropertyName(f"there is no resource property {local}")
-        current = property_values(View(activity, self.now, self.addresses), name) or []
+        current = View(activity, self.now, self.addresses).values(name) or []
         known = MODIFIABLE.get(name)
         if known is None:
             reason = f"{local} cannot be changed by clients; these can: Name, RunId, Group, ExecutionDuration"

@@ -3,27 +3,24 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from lxml import etree
 from spyne import AnyXml, Service, rpc
 
-from wsrf_activity.manager import Manager, UploadInput
+from wsrf_activity.manager import Manager, Subscriptions, UploadInput
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.addresses import Addresses
-from wsrf_activity.model.errors import InvalidParameter, InvalidPropertyName, NoSuchActivity, TooLarge
+from wsrf_activity.model.errors import InvalidParameter, NoSuchActivity, NoSuchPullPoint, NoSuchSubscription
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.soap import messages, metadata, query
-from wsrf_activity.soap.addressing import endpoint_reference
-from wsrf_activity.soap.faults import SENDER, Fault, SoapProblem, base_fault
-from wsrf_activity.soap.markup import resolve_qname
+from wsrf_activity.soap import messages, metadata, subscribing
 from wsrf_activity.soap.modification import Modification
-from wsrf_activity.soap.properties import View, document, property_values
+from wsrf_activity.soap.notifications import Notifications
+from wsrf_activity.soap.properties import View, document
+from wsrf_activity.soap.property_reading import read_document, read_one, read_query, read_several, response
 
-_MOST_PROPERTIES = 100  #: names in one GetMultipleResourceProperties: a name is short, a value may be long
-
-Method = Callable[[Any, etree._Element], Awaitable[etree._Element]]
+Method = Callable[[Any, etree._Element], Awaitable[etree._Element | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,10 @@ class Call:
     manager: Manager
     caller: Principal
     addresses: Addresses
-    activity: str | None  #: the id that the address or the reference parameter names
+    notifications: Notifications
+    named: str | None  #: the id that the address or the reference parameter names
+    soap: Literal["1.1", "1.2"] = "1.1"
+    addressing: str = ns.WSA  #: the namespace of WS-Addressing that the message has, or is to get
     if_version: int | None = None  #: the version that the activity must have for a change, from act:IfVersion
     attachments: Mapping[str, str] = field(default_factory=dict)  #: SHA-256 of what came with the message, by upload
 
@@ -43,11 +43,30 @@ class Call:
         return self.manager.clock()
 
     @property
+    def subscriptions(self) -> Subscriptions:
+        """Who is told of what."""
+        return self.manager.subscriptions
+
+    @property
     def activity_id(self) -> str:
         """The activity that is meant; raises NoSuchActivity where none is named."""
-        if self.activity is None:
+        if self.named is None:
             raise NoSuchActivity("this operation needs an activity: send it to the activity's own address")
-        return self.activity
+        return self.named
+
+    @property
+    def subscription_id(self) -> str:
+        """The subscription that is meant; raises NoSuchSubscription where none is named."""
+        if self.named is None:
+            raise NoSuchSubscription("this operation needs a subscription: send it to the SubscriptionReference")
+        return self.named
+
+    @property
+    def pull_point_id(self) -> str:
+        """The pull point that is meant; raises NoSuchPullPoint where none is named."""
+        if self.named is None:
+            raise NoSuchPullPoint("this operation needs a pull point: send it to what CreatePullPoint has answered")
+        return self.named
 
     async def view(self) -> View:
         """Return the activity that is meant, as it is shown now."""
@@ -59,13 +78,11 @@ class Call:
 
 
 def operation(method: Method) -> Any:
-    """Make a method an operation: it takes the child of the request's Body and returns the child of the reply's."""
+    """Make a method an operation: it takes the child of the request's Body and returns the child of the reply's.
+
+    None is returned by a one-way operation.
+    """
     return rpc(AnyXml, _returns=AnyXml, _body_style="bare")(method)
-
-
-def _response(namespace: str, name: str) -> etree._Element:
-    prefix = next(prefix for prefix, uri in ns.PREFIXES.items() if uri == namespace)
-    return etree.Element(f"{{{namespace}}}{name}", nsmap={prefix: namespace})
 
 
 class ActivityPort(Service):
@@ -106,31 +123,19 @@ class ResourcePropertiesPort(Service):
 
     @operation
     async def GetResourcePropertyDocument(ctx: Any, body: etree._Element) -> etree._Element:
-        response = _response(ns.RP, "GetResourcePropertyDocumentResponse")
-        response.append(document(await ctx.udc.view()))
-        return response
+        return read_document(await ctx.udc.view())
 
     @operation
     async def GetResourceProperty(ctx: Any, body: etree._Element) -> etree._Element:
-        response = _response(ns.RP, "GetResourcePropertyResponse")
-        response.extend(_values(await ctx.udc.view(), body))
-        return response
+        return read_one(await ctx.udc.view(), body)
 
     @operation
     async def GetMultipleResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
-        response = _response(ns.RP, "GetMultipleResourcePropertiesResponse")
-        if len(body) > _MOST_PROPERTIES:
-            raise TooLarge(f"at most {_MOST_PROPERTIES} properties can be asked for at a time")
-        view = await ctx.udc.view()
-        for name in body:
-            response.extend(_values(view, name))
-        return response
+        return read_several(await ctx.udc.view(), body)
 
     @operation
     async def QueryResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
-        response = _response(ns.RP, "QueryResourcePropertiesResponse")
-        response.extend(query.evaluate(body[0], document(await ctx.udc.view())))
-        return response
+        return read_query(await ctx.udc.view(), body)
 
 
 class ModificationPort(Service):
@@ -139,45 +144,50 @@ class ModificationPort(Service):
     @operation
     async def SetResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
         await _modify(ctx.udc, body)
-        return _response(ns.RP, "SetResourcePropertiesResponse")
+        return response(ns.RP, "SetResourcePropertiesResponse")
 
     @operation
     async def InsertResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
         await _modify(ctx.udc, body)
-        return _response(ns.RP, "InsertResourcePropertiesResponse")
+        return response(ns.RP, "InsertResourcePropertiesResponse")
 
     @operation
     async def UpdateResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
         await _modify(ctx.udc, body)
-        return _response(ns.RP, "UpdateResourcePropertiesResponse")
+        return response(ns.RP, "UpdateResourcePropertiesResponse")
 
     @operation
     async def DeleteResourceProperties(ctx: Any, body: etree._Element) -> etree._Element:
         await _modify(ctx.udc, body)
-        return _response(ns.RP, "DeleteResourcePropertiesResponse")
+        return response(ns.RP, "DeleteResourcePropertiesResponse")
 
     @operation
     async def PutResourcePropertyDocument(ctx: Any, body: etree._Element) -> etree._Element:
         call: Call = ctx.udc
         request = Modification(call.addresses, call.now, "UnableToPutResourcePropertyDocumentFault")
         await _change(call, request, body, lambda old: request.put(old, body[0]))
-        response = _response(ns.RP, "PutResourcePropertyDocumentResponse")
-        response.append(document(await call.view()))
-        return response
+        put = response(ns.RP, "PutResourcePropertyDocumentResponse")
+        put.append(document(await call.view()))
+        return put
 
 
 class NotificationPort(Service):
-    """WS-BaseNotification 1.3, as a producer that publishes no topics says it."""
+    """WS-BaseNotification 1.3: an activity, and the service for all of a caller's activities, as a producer."""
 
     @operation
     async def Subscribe(ctx: Any, body: etree._Element) -> etree._Element:
-        await _existing(ctx.udc)
-        raise _no_topics(ctx.udc, "SubscribeCreationFailedFault")
+        call: Call = ctx.udc
+        request = subscribing.read_subscribe(body, call.addresses, call.now, call.soap, call.addressing)
+        subscription = await call.subscriptions.subscribe(call.caller, request, call.named)
+        return subscribing.write_subscribed(subscription, call.addresses, call.now)
 
     @operation
     async def GetCurrentMessage(ctx: Any, body: etree._Element) -> etree._Element:
-        await _existing(ctx.udc)
-        raise _no_topics(ctx.udc, "TopicNotSupportedFault")
+        call: Call = ctx.udc
+        history = await call.subscriptions.history(call.caller, call.activity_id)
+        current = response(ns.WSNT, "GetCurrentMessageResponse")
+        current.append(call.notifications.current(history, subscribing.read_topic(body)))
+        return current
 
 
 class LifetimePort(Service):
@@ -187,7 +197,7 @@ class LifetimePort(Service):
     async def Destroy(ctx: Any, body: etree._Element) -> etree._Element:
         call: Call = ctx.udc
         await call.manager.destroy(call.caller, call.activity_id, call.if_version)
-        return _response(ns.RL, "DestroyResponse")
+        return response(ns.RL, "DestroyResponse")
 
     @operation
     async def SetTerminationTime(ctx: Any, body: etree._Element) -> etree._Element:
@@ -195,18 +205,6 @@ class LifetimePort(Service):
         requested = messages.read_set_termination(body, call.now)
         activity, now = await call.manager.set_termination(call.caller, call.activity_id, requested, call.if_version)
         return messages.write_set_termination(activity, now)
-
-
-def _values(view: View, asked: etree._Element) -> list[etree._Element]:
-    """Return the values of the property whose QName an element holds (WS-ResourceProperties 1.2, section 5.2)."""
-    text = (asked.text or "").strip()
-    try:
-        values = property_values(view, resolve_qname(text, asked))
-    except ValueError as error:
-        raise InvalidPropertyName(f"{text}: {error}") from None
-    if values is None:
-        raise InvalidPropertyName(f"there is no resource property {text}; GetResourcePropertyDocument shows all")
-    return values
 
 
 async def _modify(call: Call, body: etree._Element) -> None:
@@ -221,19 +219,6 @@ async def _change(
         await call.manager.modify(call.caller, call.activity_id, change, call.if_version)
     except InvalidParameter as problem:
         raise request.refused(await call.manager.get(call.caller, call.activity_id), problem, body) from None
-
-
-async def _existing(call: Call) -> None:
-    """A subscription without an id is to all of the caller's activities; with one, that one must be there."""
-    if call.activity is not None:
-        await call.view()
-
-
-def _no_topics(call: Call, name: str) -> SoapProblem:
-    reason = "this server publishes no topics yet; Wait answers as soon as an activity changes"
-    originator = endpoint_reference(call.addresses, call.activity, tag=f"{{{ns.BF}}}Originator")
-    detail = base_fault(f"{{{ns.WSNT}}}{name}", reason, call.now, originator)
-    return SoapProblem(Fault(code=SENDER, reason=reason, action=ns.WSN_FAULT_ACTION, detail=(detail,)))
 
 
 class MetadataPort(Service):

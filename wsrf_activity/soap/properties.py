@@ -1,6 +1,7 @@
 """An activity as its resource property document, whole or a property at a time (WS-ResourceProperties 1.2)."""
 
 import base64
+import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +9,7 @@ from functools import cache
 
 from lxml import etree
 
-from wsrf_activity.model import ns
+from wsrf_activity.model import ns, topics
 from wsrf_activity.model.activity import Activity, ActivityError, Result
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.lifetime import format_duration, stamp
@@ -26,7 +27,17 @@ class View:
     now: datetime
     addresses: Addresses
 
+    def document(self) -> etree._Element:
+        """Return the whole document."""
+        return document(self)
 
+    def values(self, name: str) -> list[etree._Element] | None:
+        """Return the elements of one property by its clark name, none where it has no value; None: there is no such."""
+        values = PROPERTIES.get(name)
+        return None if values is None else list(values(self))
+
+
+_EVENTS = TopicSpace.of(())
 Values = Callable[[View], Iterator[etree._Element]]
 
 
@@ -36,12 +47,6 @@ def document(view: View) -> etree._Element:
     for values in PROPERTIES.values():
         root.extend(values(view))
     return root
-
-
-def property_values(view: View, name: str) -> list[etree._Element] | None:
-    """Return the elements of one property by its clark name, none where it has no value; None: there is no such."""
-    values = PROPERTIES.get(name)
-    return None if values is None else list(values(view))
 
 
 def element(name: str, text: str | None, attributes: dict[str, str] | None = None) -> etree._Element:
@@ -152,15 +157,64 @@ def _termination_time(view: View) -> Iterator[etree._Element]:
     yield time_element(f"{{{ns.RL}}}TerminationTime", view.activity.terminates)
 
 
-def _query_dialect(view: View) -> Iterator[etree._Element]:
+def query_dialect() -> etree._Element:
+    """Return the one dialect of QueryResourceProperties."""
     made = etree.Element(f"{{{ns.RP}}}QueryExpressionDialect", nsmap={"wsrfrp": ns.RP})
     made.text = ns.XPATH10
+    return made
+
+
+def _query_dialect(view: View) -> Iterator[etree._Element]:
+    yield query_dialect()
+
+
+def _topic_expressions(view: View) -> Iterator[etree._Element]:
+    """Yield what selects everything that is published: an expression for each namespace of root topics."""
+    yield from map(copy.deepcopy, _published()[0])
+
+
+def _fixed_topic_set(view: View) -> Iterator[etree._Element]:
+    """Topics are those of the program, and of its properties."""
+    made = etree.Element(f"{{{ns.WSNT}}}FixedTopicSet", nsmap={"wsnt": ns.WSNT})
+    made.text = "true"
     yield made
 
 
+def _topic_dialects(view: View) -> Iterator[etree._Element]:
+    yield from map(copy.deepcopy, _published()[1])
+
+
 def _topic_set(view: View) -> Iterator[etree._Element]:
-    """Yield what is published (WS-Topics 1.3, section 6): nothing yet, which the schema wants said."""
-    yield etree.Element(f"{{{ns.WSTOP}}}TopicSet", nsmap={"wstop": ns.WSTOP})
+    """Yield the topics of events (WS-Topics 1.3, section 6); those of properties are in the topic expressions alone.
+
+    In here a topic is an element of its name, and a validator would take that of a property for the property.
+    """
+    yield topics.topic_set(_EVENTS)
+
+
+@cache
+def topic_space() -> TopicSpace:
+    """Return all topics that are published: those of activities, and one for each property."""
+    return TopicSpace.of(PROPERTIES)
+
+
+@cache
+def _published() -> tuple[list[etree._Element], list[etree._Element]]:
+    """Make the topic expressions and the dialects once; they never change."""
+    prefixes = {uri: prefix for prefix, uri in _PREFIXES.items()}
+    spaces = dict.fromkeys(etree.QName(topic[0]).namespace or "" for topic in topic_space().topics)
+    expressions = []
+    for uri in spaces:
+        made = etree.Element(f"{{{ns.WSNT}}}TopicExpression", nsmap={"wsnt": ns.WSNT, prefixes[uri]: uri})
+        made.set("Dialect", ns.TOPIC_FULL)
+        made.text = f"{prefixes[uri]}:*//."
+        expressions.append(made)
+    dialects = []
+    for uri in topics.DIALECTS:
+        made = etree.Element(f"{{{ns.WSNT}}}TopicExpressionDialect", nsmap={"wsnt": ns.WSNT})
+        made.text = uri
+        dialects.append(made)
+    return expressions, dialects
 
 
 def _no_value(view: View) -> Iterator[etree._Element]:
@@ -198,15 +252,15 @@ PROPERTIES: dict[str, Values] = dict(
         (f"{{{ns.RL}}}CurrentTime", _current_time),
         (f"{{{ns.RL}}}TerminationTime", _termination_time),
         (f"{{{ns.RP}}}QueryExpressionDialect", _query_dialect),
-        (f"{{{ns.WSNT}}}TopicExpression", _no_value),
-        (f"{{{ns.WSNT}}}FixedTopicSet", _no_value),
-        (f"{{{ns.WSNT}}}TopicExpressionDialect", _no_value),
+        (f"{{{ns.WSNT}}}TopicExpression", _topic_expressions),
+        (f"{{{ns.WSNT}}}FixedTopicSet", _fixed_topic_set),
+        (f"{{{ns.WSNT}}}TopicExpressionDialect", _topic_dialects),
         (f"{{{ns.WSTOP}}}TopicSet", _topic_set),
     ]
 )
 
-
-@cache
-def topic_space() -> TopicSpace:
-    """Return all topics that are published: those of activities, and one for each property."""
-    return TopicSpace.of(PROPERTIES)
+#: Properties that are the same for all activities and at all times.
+CONSTANT = frozenset(
+    {f"{{{ns.RP}}}QueryExpressionDialect", f"{{{ns.WSTOP}}}TopicSet"}
+    | {f"{{{ns.WSNT}}}{name}" for name in ("TopicExpression", "FixedTopicSet", "TopicExpressionDialect")}
+)

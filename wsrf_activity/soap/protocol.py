@@ -12,14 +12,27 @@ from spyne.error import ResourceNotFoundError
 from spyne.protocol import ProtocolBase
 
 from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import Resource
 from wsrf_activity.soap import contract
+from wsrf_activity.soap.notification_ports import MANAGER_SERVICES, PULL_POINT_SERVICES
 from wsrf_activity.soap.ports import SERVICES
+
+_SERVED = {
+    Resource.ACTIVITY: ("ActivityService", ns.ACTW, SERVICES),
+    Resource.SUBSCRIPTION: ("SubscriptionManagerService", ns.ACTN, MANAGER_SERVICES),
+    Resource.PULL_POINT: ("PullPointService", ns.ACTN, PULL_POINT_SERVICES),
+}
 
 
 class ActivitySoap(ProtocolBase):
     """Messages come in as the child of Body, already checked against the schemas, and go out as one."""
 
     mime_type = "text/xml"
+
+    def __init__(self, resource: Resource) -> None:
+        """Speak as the addresses of one kind of resource do."""
+        self._operations = contract.served(resource)
+        super().__init__()
 
     def set_app(self, app: Application | None) -> None:
         """Find each operation's method; all namespaces that are served are served by one application."""
@@ -29,7 +42,7 @@ class ActivitySoap(ProtocolBase):
         methods: Mapping[str, Any] = {
             descriptor.name: descriptor for service in app.services for descriptor in service.public_methods.values()
         }
-        self._methods = {body: methods[operation.name] for body, operation in contract.served().items()}
+        self._methods = {body: methods[operation.name] for body, operation in self._operations.items()}
 
     def create_in_document(self, ctx: Any, in_string_encoding: str | None = None) -> None:
         """The transport has parsed the message."""
@@ -62,12 +75,13 @@ class ActivitySoap(ProtocolBase):
         """The transport writes the envelope, whose headers it knows."""
 
 
-def application() -> Application:
-    """Return the application that implements the port type."""
+def application(resource: Resource = Resource.ACTIVITY) -> Application:
+    """Return the application that implements the port types at the addresses of one kind of resource."""
+    name, namespace, services = _SERVED[resource]
     return Application(
-        SERVICES,
-        tns=ns.ACTW,
-        name="ActivityService",
-        in_protocol=ActivitySoap(),
-        out_protocol=ActivitySoap(),
+        services,
+        tns=namespace,
+        name=name,
+        in_protocol=ActivitySoap(resource),
+        out_protocol=ActivitySoap(resource),
     )

@@ -1,4 +1,4 @@
-"""Spyne's server on ASGI: a POST in, an envelope out, and in between an operation that may wait for a month."""
+"""SOAP on ASGI: a POST in, an envelope out, and in between an operation that may wait for a month."""
 
 import asyncio
 import logging
@@ -9,19 +9,18 @@ from datetime import datetime
 from typing import TypeVar
 
 from lxml import etree
-from spyne import MethodContext
-from spyne.server import ServerBase
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from wsrf_activity.manager import Manager
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.addresses import Addresses, Resource
 from wsrf_activity.model.errors import NotLoggedIn, Problem, TooLarge, Unavailable
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.listing import Upload
 from wsrf_activity.soap import (
+    actions,
     addressing,
     conditions,
     contract,
@@ -35,26 +34,33 @@ from wsrf_activity.soap import (
     properties,
 )
 from wsrf_activity.soap.compression import compressed
-from wsrf_activity.soap.envelope import SOAP11, SOAP12, Envelope
+from wsrf_activity.soap.dispatch import Dispatcher
+from wsrf_activity.soap.envelope import Envelope
+from wsrf_activity.soap.exchange import Exchange, response
 from wsrf_activity.soap.faults import Fault, SoapProblem
+from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.ports import Call
 from wsrf_activity.soap.properties import View
-from wsrf_activity.soap.protocol import application
-from wsrf_activity.soap.replies import Replies, Routes
+from wsrf_activity.soap.replies import Replies
 
 log = logging.getLogger(__name__)
 _APART = 1 << 16  #: bytes from which a message is parsed and checked away from the event loop
 _APART_AT_A_TIME = 4  #: messages; each may take a hundred times its size
 _UNKNOWN_CALLER = 1 << 20  #: bytes that are read of somebody who may turn out to have no credentials
-_WAIT = f"{{{ns.ACT}}}Wait"
+#: Operations that may take as long as their client likes: nobody waits for one that has gone.
+_LONG = frozenset({f"{{{ns.ACT}}}Wait", f"{{{ns.WSNT}}}GetMessages"})
+#: What is described where.
+_DOCUMENTS = {
+    Resource.ACTIVITY: metadata.WSDL_DOCUMENT,
+    Resource.SUBSCRIPTION: "notification.wsdl",
+    Resource.PULL_POINT: "notification.wsdl",
+}
 
 T = TypeVar("T")
 
 
-class SoapServer(ServerBase):
+class SoapServer:
     """Answers SOAP messages for one manager."""
-
-    transport = "http://schemas.xmlsoap.org/soap/http"
 
     def __init__(
         self,
@@ -63,13 +69,15 @@ class SoapServer(ServerBase):
         max_envelope: int,
         login: Callable[[str], Principal | None],
         replies: Replies,
+        notifications: Notifications,
     ) -> None:
         """Serve ``manager`` at ``addresses``; a message may have ``max_envelope`` bytes.
 
         ``login`` tells who has a token, None where nobody has, for messages that carry their credentials inside;
-        ``replies`` sends what does not go back on the connection of its request.
+        ``replies`` sends what does not go back on the connection of its request; ``notifications`` writes messages.
         """
-        super().__init__(application())
+        self._dispatchers = {resource: Dispatcher(resource) for resource in Resource}
+        self._notifications = notifications
         self._login = login
         self._manager = manager
         self._replies = replies
@@ -78,15 +86,18 @@ class SoapServer(ServerBase):
         self._vocabulary = markup.Vocabulary()
         self._apart_at_a_time = asyncio.Semaphore(_APART_AT_A_TIME)
 
-    async def answer(self, request: Request, caller: Principal | None, activity_id: str | None) -> Response:
+    async def answer(
+        self, request: Request, caller: Principal | None, resource: Resource, identifier: str | None
+    ) -> Response:
         """Answer one POST. Whatever it holds, the answer is SOAP, and no trace of the inside is in it.
 
-        ``caller`` is None where HTTP says nothing of who calls; raises NotLoggedIn where the message does not either.
+        ``resource`` is of what kind the address is, and ``identifier`` the id in it. ``caller`` is None where HTTP says
+        nothing of who calls; raises NotLoggedIn where the message does not either.
         """
-        exchange = _Exchange(request)
-        return await self._told(exchange, self._answer(request, caller, activity_id, exchange))
+        exchange = Exchange(request, resource)
+        return await self._told(exchange, self._answer(request, caller, identifier, exchange))
 
-    async def _told(self, exchange: "_Exchange", work: Awaitable[Response]) -> Response:
+    async def _told(self, exchange: Exchange, work: Awaitable[Response]) -> Response:
         """Await an answer, or make one of what went wrong."""
         try:
             return await work
@@ -102,24 +113,24 @@ class SoapServer(ServerBase):
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a request that was refused before it was read: no credentials, say."""
-        exchange = _Exchange(request)
+        exchange = Exchange(request)
         response = self._refusal(exchange, problem)
         response.status_code = status
         response.headers.update(headers)
         return response
 
-    def describe(self, request: Request) -> Response | None:
+    def describe(self, request: Request, resource: Resource) -> Response | None:
         """Answer ``?wsdl``, ``?singleWsdl``, ``?xsd=NAME`` and ``?rmd``, in any case; None for anything else."""
         query = {name.lower(): value for name, value in request.query_params.items()}
-        base, schemas = self._addresses.base, f"{self._addresses.service}?xsd="
+        base, schemas, own = self._addresses.base, f"{self._addresses.service}?xsd=", _DOCUMENTS[resource]
         try:
             if "wsdl" in query:
-                document = description.wsdl(query["wsdl"] or metadata.WSDL_DOCUMENT, base, schemas)
+                document = description.wsdl(query["wsdl"] or own, base, schemas)
             elif "singlewsdl" in query:
-                document = description.single_wsdl(query["singlewsdl"] or metadata.WSDL_DOCUMENT, base)
+                document = description.single_wsdl(query["singlewsdl"] or own, base)
             elif "xsd" in query:
                 document = description.xsd(query["xsd"], schemas)
-            elif "rmd" in query:
+            elif "rmd" in query and resource is Resource.ACTIVITY:
                 document = metadata.property_descriptor(f"{self._addresses.service}?wsdl")
             else:
                 return None
@@ -132,29 +143,40 @@ class SoapServer(ServerBase):
         return markup.write(properties.document(View(activity, self._now, self._addresses)))
 
     async def _answer(
-        self, request: Request, caller: Principal | None, activity_id: str | None, exchange: "_Exchange"
+        self, request: Request, caller: Principal | None, identifier: str | None, exchange: Exchange
     ) -> Response:
         message, package, caller = await self._authenticated(request, exchange, caller)
         _check_understood(message)  # first of all: this fault comes on the connection, wherever others were to go
         exchange.routes = await self._replies.routes(exchange.headers)
-        self._check(message, exchange.headers, exchange.soap_action())
-        exchange.activity_id = exchange.headers.activity_id(activity_id)
+        self._check(message, exchange)
+        exchange.resource_id = exchange.headers.resource_id(exchange.resource, identifier)
         included = await self._included(message, package, caller) if package else {}
         await self._run(exchange.apart, lambda: self._validate(message.body))
-        if_version = conditions.expected_version(message.headers, message.body, self._now)
-        call = Call(self._manager, caller, self._addresses, exchange.activity_id, if_version, included)
+        call = Call(
+            self._manager,
+            caller,
+            self._addresses,
+            self._notifications,
+            exchange.resource_id,
+            soap="1.2" if exchange.version.is_12 else "1.1",
+            addressing=exchange.headers.version or ns.WSA,
+            if_version=conditions.expected_version(message.headers, message.body, self._now, exchange.resource),
+            attachments=included,
+        )
         work = self._told(exchange, self._performed(message, call, exchange))
         if exchange.routes.detached:
             self._replies.begin(work)
             return Response(status_code=202)
-        return await (_unless_gone(request, work) if message.body.tag == _WAIT else work)
+        return await (_unless_gone(request, work) if message.body.tag in _LONG else work)
 
-    async def _performed(self, message: Envelope, call: Call, exchange: "_Exchange") -> Response:
-        reply = await self._dispatch(message.body, call)
-        action = contract.served()[message.body.tag].output_action or ""
-        return self._sent(exchange, action, reply)
+    async def _performed(self, message: Envelope, call: Call, exchange: Exchange) -> Response:
+        reply = await self._dispatchers[exchange.resource].perform(message.body, call)
+        if reply is None:
+            return Response(status_code=202)
+        action = exchange.operations[message.body.tag].output_action or ""
+        return self._sent(exchange, actions.reply(exchange.headers.action, action), reply)
 
-    def _sent(self, exchange: "_Exchange", action: str, body: etree._Element, fault: Fault | None = None) -> Response:
+    def _sent(self, exchange: Exchange, action: str, body: etree._Element, fault: Fault | None = None) -> Response:
         """Send a reply or a fault where it is to go, and return what is said on the connection."""
         headers, version = exchange.headers, exchange.version
         endpoint, target = headers.endpoint(fault is not None), exchange.routes.of(fault is not None)
@@ -167,10 +189,10 @@ class SoapServer(ServerBase):
         if target is not None:
             self._replies.send(target, endpoint, version, action, message)
             return Response(status_code=202)
-        return _response(exchange, message, envelope.http_status(version, fault) if fault else 200, endpoint.parameters)
+        return response(exchange, message, envelope.http_status(version, fault) if fault else 200, endpoint.parameters)
 
     async def _authenticated(
-        self, request: Request, exchange: "_Exchange", caller: Principal | None
+        self, request: Request, exchange: Exchange, caller: Principal | None
     ) -> tuple[Envelope, mtom.Package | None, Principal]:
         """Read a message and who sends it; one of nobody is looked at for its credentials alone."""
         if caller is not None:
@@ -182,9 +204,7 @@ class SoapServer(ServerBase):
             raise _not_logged_in() from None
         return message, package, self._caller(None, message)
 
-    async def _received(
-        self, request: Request, exchange: "_Exchange", most: int
-    ) -> tuple[Envelope, mtom.Package | None]:
+    async def _received(self, request: Request, exchange: Exchange, most: int) -> tuple[Envelope, mtom.Package | None]:
         """Read a message of ``most`` bytes, and what comes beside it as far as that is not yet read."""
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if exchange.media_type != mtom.MEDIA_TYPE:
@@ -230,7 +250,7 @@ class SoapServer(ServerBase):
         inputs = self._addresses.input
         return TooLarge(f"a message may have at most {self._max} bytes; send a large input by PUT to {inputs}")
 
-    async def _parsed(self, data: bytes, encoding: str, charset: str | None, exchange: "_Exchange") -> Envelope:
+    async def _parsed(self, data: bytes, encoding: str, charset: str | None, exchange: Exchange) -> Envelope:
         """Return a message that has been found to be one; large ones are dealt with apart from then on."""
         exchange.apart = len(data) > _APART or encoding != "identity" or self._vocabulary.full
         vocabulary = None if exchange.apart else self._vocabulary
@@ -242,7 +262,7 @@ class SoapServer(ServerBase):
         encoding: str,
         charset: str | None,
         vocabulary: markup.Vocabulary | None,
-        exchange: "_Exchange",
+        exchange: Exchange,
     ) -> Envelope:
         plain = data if encoding == "identity" else self._unzip(data, encoding)
         root = markup.parse(plain, charset, vocabulary)
@@ -265,12 +285,13 @@ class SoapServer(ServerBase):
             raise faults.sender("not gzip: it breaks off, or something follows it", self._now, "Encoding")
         return plain
 
-    def _check(self, message: Envelope, headers: addressing.Headers, soap_action: str | None) -> None:
+    def _check(self, message: Envelope, exchange: Exchange) -> None:
         """Refuse addressing headers that are wrong, and an Action that is not the body's."""
+        headers = exchange.headers
         if headers.problem is not None:
             raise headers.problem
-        operation = contract.served().get(message.body.tag)
-        addressing.check_action(headers, soap_action, operation.input_action if operation else None)
+        operation = exchange.operations.get(message.body.tag)
+        addressing.check_action(headers, exchange.soap_action(), operation.input_action if operation else None)
         if operation is None:
             raise faults.sender(f"{_readable(message.body)} is no operation of this service", self._now, "NoOperation")
 
@@ -279,28 +300,13 @@ class SoapServer(ServerBase):
         if complaints:
             raise faults.sender(f"{_readable(body)} is not valid: {'; '.join(complaints)}", self._now, "InvalidBody")
 
-    async def _dispatch(self, body: etree._Element, call: Call) -> etree._Element:
-        """Let Spyne find and call the operation, and await it."""
-        context = MethodContext(self, MethodContext.SERVER)
-        context.in_document = body
-        context.udc = call
-        [context] = self.generate_contexts(context)
-        self.get_in_object(context)
-        self.get_out_object(context)
-        if context.out_error is not None:
-            raise context.out_error
-        context.out_object = [await context.out_object[0]]
-        self.get_out_string(context)
-        reply: etree._Element = context.out_document
-        return reply
-
-    def _refusal(self, exchange: "_Exchange", problem: Problem | SoapProblem) -> Response:
+    def _refusal(self, exchange: Exchange, problem: Problem | SoapProblem) -> Response:
         fault = problem.fault if isinstance(problem, SoapProblem) else self._typed(exchange, problem)
         return self._sent(exchange, fault.action, envelope.fault_body(exchange.version, fault), fault)
 
-    def _typed(self, exchange: "_Exchange", problem: Problem) -> Fault:
+    def _typed(self, exchange: Exchange, problem: Problem) -> Fault:
         tag = f"{{{ns.BF}}}Originator"
-        originator = addressing.endpoint_reference(self._addresses, exchange.activity_id, tag=tag)
+        originator = addressing.reference(self._addresses, exchange.resource, exchange.resource_id, tag=tag)
         return faults.fault_of(problem, self._now, originator)
 
     async def _run(self, apart: bool, work: Callable[[], T]) -> T:
@@ -320,43 +326,6 @@ class SoapServer(ServerBase):
     @property
     def _now(self) -> datetime:
         return self._manager.clock()
-
-
-class _Exchange:
-    """What is known of a request so far: enough to answer it in kind, however early it fails."""
-
-    def __init__(self, request: Request) -> None:
-        self.media_type, self.parameters = mtom.parameters(request.headers.get("content-type", ""))
-        kind = self.parameters.get("start-info", "") if self.media_type == mtom.MEDIA_TYPE else self.media_type
-        self.version = SOAP12 if kind.lower().startswith(SOAP12.media_type) else SOAP11  # until the envelope says
-        self.headers = addressing.Headers()
-        self.routes = Routes()
-        self.activity_id: str | None = None
-        self.apart = False  #: whether the message is so large that others must not wait for it
-        self.request = request
-
-    def soap_action(self) -> str | None:
-        """SOAP 1.1 has a header of its own for it, SOAP 1.2 a parameter of the content type; empty says nothing."""
-        in_header = "" if self.version.is_12 else self.request.headers.get("soapaction", "").strip(' "')
-        return in_header or self.parameters.get("action") or None
-
-    @property
-    def takes_parts(self) -> bool:
-        """Whether the client reads multipart messages: it has sent one, or says so."""
-        return self.media_type == mtom.MEDIA_TYPE or mtom.XOP_TYPE in self.request.headers.get("accept", "")
-
-
-def _response(exchange: _Exchange, message: etree._Element, status: int, parameters: tuple[bytes, ...]) -> Response:
-    version = exchange.version
-    packed = mtom.write(message, version, parameters) if exchange.takes_parts else None
-    if packed is not None:
-        content_type, body = packed
-        return Response(body, status, headers={"content-type": content_type})
-    # In capital letters, since Ruby's REXML loses the beginning of a document that it is told to be in utf-8.
-    response = Response(
-        envelope.write(message, version, parameters), status, media_type=f"{version.media_type}; charset=UTF-8"
-    )
-    return compressed(response, exchange.request)
 
 
 def _check_understood(message: Envelope) -> None:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wsrf_activity.model import errors
-from wsrf_activity.model.addresses import is_id
+from wsrf_activity.model.addresses import Resource, is_id
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.web import pages, results
 from wsrf_activity.web.faces import Faces
@@ -36,10 +36,27 @@ class _Routes:
 
     async def activity(self, request: Request) -> Response:
         """Answer at the service's or an activity's address."""
-        return await (self.post(request) if request.method == "POST" else self.get(request))
+        return await (self.post(request, Resource.ACTIVITY) if request.method == "POST" else self.get(request))
 
-    async def post(self, request: Request) -> Response:
-        """Answer SOAP at the service's or an activity's address."""
+    async def subscription(self, request: Request) -> Response:
+        """Answer at the address of a subscription, or of all."""
+        return await self._soap_alone(request, Resource.SUBSCRIPTION)
+
+    async def pull_point(self, request: Request) -> Response:
+        """Answer at the address of a pull point, or where they are made."""
+        return await self._soap_alone(request, Resource.PULL_POINT)
+
+    async def _soap_alone(self, request: Request, resource: Resource) -> Response:
+        """Answer SOAP, and its description to everybody; there are no pages."""
+        if request.method == "POST":
+            return await self.post(request, resource)
+        described = self.faces.soap.describe(request, resource)
+        if described is None:
+            raise HTTPException(405, headers={"Allow": "POST"})
+        return described
+
+    async def post(self, request: Request, resource: Resource) -> Response:
+        """Answer SOAP at an address of that kind."""
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type not in _SOAP_TYPES:
             problem = errors.Refused(f"content type {content_type!r} is not SOAP; accepted: {', '.join(_SOAP_TYPES)}")
@@ -48,13 +65,13 @@ class _Routes:
         try:
             if caller is None and "authorization" in request.headers:
                 raise errors.NotLoggedIn("the credentials are wrong: the password is the server's token")
-            return await self.faces.soap.answer(request, caller, request.path_params.get("id") or None)
+            return await self.faces.soap.answer(request, caller, resource, request.path_params.get("id") or None)
         except errors.NotLoggedIn as problem:
             return self.faces.soap.refuse(request, problem, 401, {"www-authenticate": CHALLENGE})
 
     async def get(self, request: Request) -> Response:
         """Answer the description to everybody, pages to those who may see them."""
-        described = self.faces.soap.describe(request)
+        described = self.faces.soap.describe(request, Resource.ACTIVITY)
         if described is not None:
             return described
         caller = self._caller(request)
@@ -102,6 +119,10 @@ def application(faces: Faces) -> ASGIApp:
         Route("/activity", to.activity, methods=["GET", "POST"]),
         Route("/activity/{id}/result/{name}", to.result, methods=["GET"]),
         Route("/activity/{id:path}", to.activity, methods=["GET", "POST"]),  # no id of ours: SOAP has a fault for it
+        Route("/subscription/{id:path}", to.subscription, methods=["GET", "POST"]),
+        Route("/subscription", to.subscription, methods=["GET", "POST"]),
+        Route("/pullpoint/{id:path}", to.pull_point, methods=["GET", "POST"]),
+        Route("/pullpoint", to.pull_point, methods=["GET", "POST"]),
         Route("/input", to.upload, methods=["PUT"]),
         Route("/health", to.health),
     ]

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from wsrf_activity.manager import Manager
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.addresses import Addresses, Resource
 from wsrf_activity.model.errors import Problem
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.web.security import Gate
@@ -17,13 +17,15 @@ from wsrf_activity.web.security import Gate
 class Soap(Protocol):
     """What this room needs of the one that speaks SOAP."""
 
-    async def answer(self, request: Request, caller: Principal | None, activity_id: str | None) -> Response:
+    async def answer(
+        self, request: Request, caller: Principal | None, resource: Resource, identifier: str | None
+    ) -> Response:
         """Answer a POST; raises NotLoggedIn where neither HTTP, by ``caller``, nor the message says who calls."""
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a POST that is refused before it is read."""
 
-    def describe(self, request: Request) -> Response | None:
+    def describe(self, request: Request, resource: Resource) -> Response | None:
         """Answer ``?wsdl``, ``?singleWsdl``, ``?xsd=`` and ``?rmd``; None for anything else."""
 
     def document(self, activity: Activity) -> bytes:

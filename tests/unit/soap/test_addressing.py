@@ -4,6 +4,7 @@ import pytest
 from lxml import etree
 
 from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import Resource
 from wsrf_activity.model.errors import NoSuchActivity
 from wsrf_activity.soap import actions, addressing, contract
 from wsrf_activity.soap.addressing import Headers
@@ -162,7 +163,7 @@ def test_reference_parameters_that_no_message_can_have(parameter: str) -> None:
 )
 def test_one_place_names_the_activity(in_url: str | None, content: str, expected: str | None) -> None:
     """The address, the reference parameter, or wsa:To."""
-    assert read(content).activity_id(in_url) == expected
+    assert read(content).resource_id(Resource.ACTIVITY, in_url) == expected
 
 
 @pytest.mark.parametrize(
@@ -172,6 +173,8 @@ def test_one_place_names_the_activity(in_url: str | None, content: str, expected
         (None, "<ref:Activity>abc</ref:Activity><ref:Activity>abd</ref:Activity>"),
         ("abc", f"{ACTION}<w:To>http://h/activity/abd</w:To>"),
         ("abc", "<ref:Activity/>"),
+        ("abc", "<ref:Subscription>abc</ref:Subscription>"),
+        (None, f"{ACTION}<w:To>http://h/pullpoint/abc</w:To>"),
         ("a/b", ""),
         ("a\0b", ""),
         ("\N{PILE OF POO}", ""),
@@ -182,7 +185,7 @@ def test_one_place_names_the_activity(in_url: str | None, content: str, expected
 def test_ids_that_differ_or_are_none_are_unknown(in_url: str | None, content: str) -> None:
     """Nothing that is no id gets as far as a database."""
     with pytest.raises(NoSuchActivity):
-        read(content).activity_id(in_url)
+        read(content).resource_id(Resource.ACTIVITY, in_url)
 
 
 def test_the_action_must_be_that_of_the_body() -> None:

@@ -1,0 +1,226 @@
+"""What is told of a change, as XML: the messages, each made and written once, and the envelopes in which consumers get
+them. What is to be sent to whom, and when, is decided elsewhere.
+"""
+
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Final, Generic, TypeVar
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import Addresses, Resource
+from wsrf_activity.model.errors import NoCurrentMessage, Refused
+from wsrf_activity.model.events import Change
+from wsrf_activity.model.subscriptions import Subscription
+from wsrf_activity.model.topics import TopicExpression, format_topic
+from wsrf_activity.notify.base import Envelope, Message
+from wsrf_activity.soap import event_messages, markup
+from wsrf_activity.soap.addressing import read_endpoint, reference
+from wsrf_activity.soap.envelope import SOAP11, SOAP12, Version
+from wsrf_activity.soap.properties import View, document
+from wsrf_activity.soap.replies import http_headers
+
+#: Of what is told to a consumer (WS-BaseNotification 1.3, section 3.2).
+NOTIFY_ACTION: Final = "http://docs.oasis-open.org/wsn/bw-2/NotificationConsumer/Notify"
+VERIFY_ACTION: Final = f"{ns.ACT}:VerifyConsumer"
+KEPT = 500  #: changes whose messages are kept, since many subscriptions are told of each at about the same time
+
+_NOTIFY = f'<wsnt:Notify xmlns:wsnt="{ns.WSNT}">'.encode()
+_NOTIFIED = b"</wsnt:Notify>"
+_HOLDER = f'<wsnt:NotificationMessage xmlns:wsnt="{ns.WSNT}">'.encode()
+_VERSIONS = {"1.1": SOAP11, "1.2": SOAP12}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class _Written(Message):
+    """A message that is written at most once, whoever gets it; without slots, to keep what it wrote."""
+
+    addresses: Addresses
+
+    @cached_property
+    def payload_text(self) -> bytes:
+        return etree.tostring(self.payload)
+
+    @cached_property
+    def behind_subscription(self) -> bytes:
+        """What stands in a wsnt:NotificationMessage behind the SubscriptionReference, to its end."""
+        tag = f"{{{ns.WSNT}}}ProducerReference"
+        producer = reference(self.addresses, Resource.ACTIVITY, self.activity_id, tag=tag, described=False)
+        topic = _topic(self)
+        topic.set(f"{{{ns.ACT}}}eventId", self.event_id)
+        topic.set(f"{{{ns.ACT}}}sequence", str(self.sequence))
+        parts = (etree.tostring(topic), etree.tostring(producer), b"<wsnt:Message>", self.payload_text)
+        return b"".join((*parts, b"</wsnt:Message></wsnt:NotificationMessage>"))
+
+
+class Notifications:
+    """Writes messages for the addresses below one base URL; implements ``notify.base.Renderer``."""
+
+    def __init__(self, addresses: Addresses, kept: int = KEPT) -> None:
+        """Keep the messages of the last ``kept`` changes that were asked for."""
+        self._addresses = addresses
+        self._messages: _Kept[tuple[Message, ...]] = _Kept(kept)
+        self._documents: _Kept[etree._Element] = _Kept(max(1, kept // 10))
+        self._references = lru_cache(maxsize=10_000)(self._write_reference)
+
+    def messages(self, change: Change) -> Sequence[Message]:
+        """Return all that there is to tell of a change, in order: of its topic, then of each property's."""
+        return self._messages.get(change, self._make_messages)
+
+    def document(self, change: Change) -> etree._Element:
+        """Return the resource property document after the change; of an activity that is no more, the last one."""
+        return self._documents.get(change, self._make_document)
+
+    def current(self, history: Sequence[Change], wanted: TopicExpression) -> etree._Element:
+        """Return what was published last on a topic, or below it. Raises NoCurrentMessage."""
+        for change in reversed(history):
+            found = list(event_messages.payloads(change, self._addresses, wanted.matches))
+            if found:
+                return found[-1][2]
+        raise NoCurrentMessage(f"nothing has been published on {wanted.text} so far")
+
+    def notify(self, subscription: Subscription, messages: Sequence[Message]) -> Envelope:
+        """Return one wsnt:Notify with all of these, in the consumer's version and with its reference parameters."""
+        holders = (part for message in messages for part in self._holder(subscription, message))
+        return self._envelope(subscription, NOTIFY_ACTION, b"", b"".join((_NOTIFY, *holders, _NOTIFIED)))
+
+    def raw(self, subscription: Subscription, message: Message) -> Envelope:
+        """Return one message by itself (wsnt:UseRaw), with an act:Event header.
+
+        No standard says its Action: it is named as WS-Addressing 1.0 Metadata, section 4.4.4, would name it.
+        """
+        name = etree.QName(message.payload)
+        uri = name.namespace or ns.ACT
+        action = f"{uri}{':' if uri.startswith('urn:') else '/'}{name.localname}"
+        written = _written(message, self._addresses)
+        event = etree.Element(
+            f"{{{ns.ACT}}}Event", eventId=message.event_id, sequence=str(message.sequence), nsmap={"act": ns.ACT}
+        )
+        event.append(_topic(message))
+        return self._envelope(subscription, action, etree.tostring(event), written.payload_text)
+
+    def pulled(self, subscription: Subscription, message: Message) -> bytes:
+        """Return a wsnt:NotificationMessage for a pull point."""
+        return b"".join(self._holder(subscription, message))
+
+    def verification(self, subscription: Subscription, challenge: str) -> Envelope:
+        """Return the act:VerifyConsumer by which a consumer is asked to confirm, with the challenge that it repeats."""
+        asked = etree.Element(f"{{{ns.ACT}}}VerifyConsumer", nsmap={"act": ns.ACT})
+        etree.SubElement(asked, f"{{{ns.ACT}}}SubscriptionId").text = subscription.id
+        etree.SubElement(asked, f"{{{ns.ACT}}}Challenge").text = challenge
+        return self._envelope(subscription, VERIFY_ACTION, b"", etree.tostring(asked))
+
+    def confirms(self, answer: bytes, challenge: str) -> bool:
+        """Whether an answer, which may be anything, is the act:VerifyConsumerResponse to this challenge."""
+        try:
+            body = markup.parse(answer).find("{*}Body")
+        except Refused:
+            return False
+        if body is None or len(body) != 1 or body[0].tag != f"{{{ns.ACT}}}VerifyConsumerResponse":
+            return False
+        return (body[0].findtext(f"{{{ns.ACT}}}Challenge") or "").strip() == challenge
+
+    def _make_messages(self, change: Change) -> tuple[Message, ...]:
+        event = change.logged.event
+        return tuple(
+            _Written(
+                f"{change.logged.id}.{number}" if number else str(change.logged.id),
+                change.logged.sequence,
+                event.activity_id,
+                topic,
+                payload,
+                self._addresses,
+            )
+            for number, topic, payload in event_messages.payloads(change, self._addresses)
+        )
+
+    def _make_document(self, change: Change) -> etree._Element:
+        shown = change.new or change.old
+        if shown is None:
+            return etree.Element(f"{{{ns.ACT}}}ActivityProperties", nsmap={"act": ns.ACT})
+        return document(View(shown, change.logged.event.time, self._addresses))
+
+    def _holder(self, subscription: Subscription, message: Message) -> tuple[bytes, bytes, bytes]:
+        return _HOLDER, self._references(subscription.id), _written(message, self._addresses).behind_subscription
+
+    def _write_reference(self, subscription_id: str) -> bytes:
+        tag = f"{{{ns.WSNT}}}SubscriptionReference"
+        made = reference(self._addresses, Resource.SUBSCRIPTION, subscription_id, tag=tag, described=False)
+        return etree.tostring(made)
+
+    def _envelope(self, subscription: Subscription, action: str, header: bytes, body: bytes) -> Envelope:
+        consumer = subscription.consumer
+        version = _VERSIONS[consumer.soap]
+        parameters = _parameters(consumer.reference, consumer.addressing)
+        beginning = _beginning(version, consumer.addressing, consumer.address, action)
+        message_id = f"<wsa:MessageID>urn:uuid:{uuid.uuid4()}</wsa:MessageID>".encode()
+        return Envelope(
+            b"".join((beginning, message_id, header, parameters, _middle(version), body, _end(version))),
+            http_headers(version, action),
+        )
+
+
+class _Kept(Generic[T]):
+    """What was made of the changes that were asked for last."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._made: OrderedDict[tuple[object, ...], T] = OrderedDict()
+
+    def get(self, change: Change, make: Callable[[Change], T]) -> T:
+        """Return what was made of a change, or make it. The states beside it are known to some who read, not to all."""
+        logged = change.logged
+        key = (logged.id, logged.event.activity_id, logged.sequence, change.old is None, change.new is None)
+        if key in self._made:
+            self._made.move_to_end(key)
+            return self._made[key]
+        made = self._made[key] = make(change)
+        if len(self._made) > self._most:
+            self._made.popitem(last=False)
+        return made
+
+
+def _written(message: Message, addresses: Addresses) -> _Written:
+    if isinstance(message, _Written):
+        return message
+    return _Written(message.event_id, message.sequence, message.activity_id, message.topic, message.payload, addresses)
+
+
+def _topic(message: Message) -> etree._Element:
+    """Return wsnt:Topic with the concrete path, whose prefix is declared on it."""
+    uri = etree.QName(message.topic[0]).namespace or ""
+    prefix = next(prefix for prefix, known in ns.PREFIXES.items() if known == uri)
+    names = {"wsnt": ns.WSNT, "act": ns.ACT, prefix: uri}
+    topic = etree.Element(f"{{{ns.WSNT}}}Topic", Dialect=ns.TOPIC_CONCRETE, nsmap=names)
+    topic.text = format_topic(message.topic)
+    return topic
+
+
+@lru_cache(maxsize=10_000)
+def _parameters(consumer: str, version: str) -> bytes:
+    """Return the header blocks that each message to a consumer has to have, given its endpoint reference."""
+    return b"".join(read_endpoint(etree.fromstring(consumer), ns.WSA, version).parameters)
+
+
+def _beginning(version: Version, addressing: str, to: str, action: str) -> bytes:
+    """Return an envelope as far as wsa:Action."""
+    soap = version.prefix
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?>\n<{soap}:Envelope xmlns:{soap}="{version.namespace}"'
+        f' xmlns:wsa="{addressing}"><{soap}:Header><wsa:To>{escape(to)}</wsa:To><wsa:Action>{action}</wsa:Action>'
+    ).encode()
+
+
+def _middle(version: Version) -> bytes:
+    return f"</{version.prefix}:Header><{version.prefix}:Body>".encode()
+
+
+def _end(version: Version) -> bytes:
+    return f"</{version.prefix}:Body></{version.prefix}:Envelope>".encode()
