@@ -18,7 +18,10 @@ from wsrf_activity.manager import Manager, Publishing, Rules
 from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.model.filters import Filter
 from wsrf_activity.notify.callbacks import Callbacks
+from wsrf_activity.notify.deliverer import Deliverer
+from wsrf_activity.notify.sender import Sender
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.server.connections import BoundedProtocol
 from wsrf_activity.server.place import Site
@@ -65,8 +68,17 @@ async def serve_here(
     )
     reaper = Reaper(manager, _utc_now)
     addresses = Addresses(site.base_url)
-    replies = Replies(callbacks)
-    soap = SoapServer(manager, addresses, settings.envelope, site.gate.login, replies, Notifications(addresses))
+    replies, notifications = Replies(callbacks), Notifications(addresses)
+    deliverer = Deliverer(
+        manager.telling,
+        notifications,
+        Sender(callbacks, notifications, _utc_now),
+        compile=lambda expressions: Filter.of(expressions, topic_space(), stored=True),
+        clock=_utc_now,
+        backoff=settings.backoff,
+    )
+    manager.tell(deliverer)
+    soap = SoapServer(manager, addresses, settings.envelope, site.gate.login, replies, notifications)
     faces = Faces(manager, soap, site.gate, addresses)
     server = HttpServer(_stoppable(application(faces), manager), manager, answers, told)
     try:
@@ -75,8 +87,10 @@ async def serve_here(
         except Unavailable as error:
             raise SettingsError(str(error)) from None
         await reaper.start()
+        deliverer.start()
         await server.serve(sockets=[listening])
     finally:
+        await deliverer.stop()
         await replies.stop()
         await reaper.stop()
         await manager.stop()
