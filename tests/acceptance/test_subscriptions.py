@@ -12,8 +12,8 @@ from wsrf_activity.model import ns
 TOPIC = f'<wsnt:TopicExpression Dialect="{ns.TOPIC_SIMPLE}">act:StatusChanged</wsnt:TopicExpression>'
 FILTER = f"<wsnt:Filter>{TOPIC}</wsnt:Filter>"
 BW = "http://docs.oasis-open.org/wsn/bw-2"
-MESSAGE = """<wsnt:NotificationMessage><wsnt:Message><o:Said xmlns:o="urn:o" xmlns:q="urn:q">q:{}</o:Said></wsnt:Message>
-</wsnt:NotificationMessage>"""
+MESSAGE = """<wsnt:NotificationMessage><wsnt:Message><o:Said xmlns:o="urn:o" xmlns:q="urn:q">q:{}</o:Said>
+</wsnt:Message></wsnt:NotificationMessage>"""
 
 
 @pytest.fixture(scope="module")

@@ -146,7 +146,8 @@ class TestManagement:
         dead = replace(made, delivery=Delivery.DEAD_LETTER, failures=9, failing_since=NOON, last_error="it is away")
         await house.manager.telling.failed(dead)
         assert await house.manager.subscriptions.get(ADA, made.id) == dead
-        assert await house.manager.subscriptions.resume(ADA, made.id) == made
+        resumed = await house.manager.subscriptions.resume(ADA, made.id)
+        assert resumed == replace(made, last_error="it is away")
 
 
 class TestTheLog:

@@ -231,7 +231,9 @@ def reference(
 ) -> etree._Element:
     """Return an endpoint reference, of one resource or of all of its kind; ``described`` with metadata."""
     version = version or ns.WSA
-    element = etree.Element(tag or f"{{{version}}}EndpointReference", nsmap={"wsa": version})
+    tag = tag or f"{{{version}}}EndpointReference"
+    named = {prefix: uri for prefix, uri in ns.PREFIXES.items() if uri == etree.QName(tag).namespace}
+    element = etree.Element(tag, nsmap={**named, "wsa": version})
     etree.SubElement(element, f"{{{version}}}Address").text = addresses.at(resource, identifier)
     if identifier:
         name = "ReferenceParameters" if version == ns.WSA else "ReferenceProperties"

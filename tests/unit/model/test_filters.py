@@ -227,6 +227,8 @@ def test_a_filter_says_what_python_says_of_the_value(text: str) -> None:
     try:
         content = MessageContent(text, ACT)
         value = compiled(text, ACT, Facts.of(MESSAGE))(MESSAGE)
+        if isinstance(value, list):  # in which lxml leaves out the document itself
+            value = compiled(f"count({text})", ACT, Facts.of(MESSAGE))(MESSAGE)
     except (InvalidMessageContentExpression, NotAccepted):
         return
     assert content.holds(MESSAGE) is (bool(value) and not (isinstance(value, float) and math.isnan(value)))
