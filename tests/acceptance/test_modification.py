@@ -168,30 +168,3 @@ def test_a_document_that_says_otherwise_is_refused(wire: Wire) -> None:
         put(wire, activity_id, document)
     assert caught.value.name == "UnableToPutResourcePropertyDocumentFault"
     assert (texts(wire, activity_id, "Phase"), texts(wire, activity_id, "Name")) == (["Failed"], ["old"])
-
-
-SUBSCRIBE = (
-    "<wsnt:Subscribe><wsnt:ConsumerReference><wsa:Address>http://127.0.0.1:9/</wsa:Address>"
-    "</wsnt:ConsumerReference></wsnt:Subscribe>"
-)
-CURRENT = (
-    f'<wsnt:GetCurrentMessage><wsnt:Topic Dialect="{ns.TOPIC_SIMPLE}">act:StatusChanged</wsnt:Topic>'
-    "</wsnt:GetCurrentMessage>"
-)
-PRODUCER = "http://docs.oasis-open.org/wsn/bw-2/NotificationProducer"
-
-
-@pytest.mark.parametrize(
-    ("body", "action", "fault"),
-    [
-        (SUBSCRIBE, f"{PRODUCER}/SubscribeRequest", "SubscribeCreationFailedFault"),
-        (CURRENT, f"{PRODUCER}/GetCurrentMessageRequest", "TopicNotSupportedFault"),
-    ],
-)
-def test_what_is_not_published_is_said_so(wire: Wire, body: str, action: str, fault: str) -> None:
-    """The topic set is empty; the operations on topics say so too, with the Action of WS-Notification's faults."""
-    activity_id = wire.create("true")
-    wsa = f"<wsa:Action>{action}</wsa:Action><wsa:MessageID>urn:x:1</wsa:MessageID>"
-    with pytest.raises(Fault) as caught:
-        wire.call(body, activity_id, headers=wsa)
-    assert (caught.value.name, caught.value.code, caught.value.action) == (fault, "Sender", ns.WSN_FAULT_ACTION)

@@ -12,8 +12,8 @@ from wsrf_activity.model import ns
 TOPIC = f'<wsnt:TopicExpression Dialect="{ns.TOPIC_SIMPLE}">act:StatusChanged</wsnt:TopicExpression>'
 FILTER = f"<wsnt:Filter>{TOPIC}</wsnt:Filter>"
 BW = "http://docs.oasis-open.org/wsn/bw-2"
-MESSAGE = """<wsnt:NotificationMessage><wsnt:Message><o:Said xmlns:o="urn:o" xmlns:q="urn:q">q:{}</o:Said>
-</wsnt:Message></wsnt:NotificationMessage>"""
+SAID = '<o:Said xmlns:o="urn:o" xmlns:q="urn:q">q:{}</o:Said>'
+MESSAGE = f"<wsnt:NotificationMessage><wsnt:Message>{SAID}</wsnt:Message></wsnt:NotificationMessage>"
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def consumer() -> Iterator[str]:
         yield listening.address("/told")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def ended(wire: Wire) -> str:
     """Return an activity that has ended."""
     activity_id = wire.create("true")
@@ -160,6 +160,13 @@ def test_who_cannot_be_told_is_refused(wire: Wire, ended: str, consumer: str) ->
     for address in (f"{ns.WSA}/anonymous", "mailto:ada@example.org", f"{wire.base}/pullpoint/none"):
         assert refused(wire, asked(address), ended).name == "SubscribeCreationFailedFault"
     assert refused(wire, asked(consumer), "none").name == "ResourceUnknownFault"
+
+
+def test_a_fault_of_subscribing_has_the_action_of_such(wire: Wire, consumer: str) -> None:
+    headers = f"<wsa:Action>{BW}/NotificationProducer/SubscribeRequest</wsa:Action><wsa:MessageID>urn:m</wsa:MessageID>"
+    with pytest.raises(Fault) as caught:
+        wire.call(asked(consumer, FILTER.replace("act:Status", "act:Mood")), headers=headers)
+    assert caught.value.action == ns.WSN_FAULT_ACTION
 
 
 def test_a_renewal_beyond_bounds_says_which(wire: Wire, consumer: str) -> None:
