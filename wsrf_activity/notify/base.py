@@ -66,7 +66,11 @@ class Reader(Protocol):
 
     @property
     def position(self) -> int:
-        """Where to read from after a restart, once all that ``next`` has returned is delivered."""
+        """Where to read from after a restart, once all that ``next`` has returned is delivered.
+
+        The id of a row of the log. It may lag behind what was returned, and move without another ``next``, while older
+        rows may still appear.
+        """
 
 
 class Log(Protocol):

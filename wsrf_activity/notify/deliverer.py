@@ -43,7 +43,10 @@ class Deliverer:
         lanes: Lanes | None = None,
         ask_again: timedelta = ASK_AGAIN,
     ) -> None:
-        """Begin with nothing to do. ``clock`` tells the time in aware UTC."""
+        """Begin with nothing to do. ``clock`` tells the time in aware UTC.
+
+        ``ask_again`` is how long to wait for a database that does not answer, and for a log to settle.
+        """
         self._log = log
         self._renderer = renderer
         self._sender = sender
@@ -190,15 +193,28 @@ class Deliverer:
     def _schedule(self, line: Line) -> None:
         """Begin a task for what is due, or set a timer for what will be."""
         line.rest()
+        if not self._knows(line):
+            return
         now = self._clock()
-        due = line.due(now)
-        if not line.woken or due is None or not self._knows(line):
+        due = line.due(now) if line.woken else None
+        if due is None:
+            if line.lags:
+                line.timer = asyncio.get_running_loop().call_later(
+                    self._ask_again.total_seconds(), self._catch_up, line
+                )
             return
         delay = (due - now).total_seconds()
         if delay <= 0:
             line.task = asyncio.create_task(self._run(line))
         else:
             line.timer = asyncio.get_running_loop().call_later(min(delay, LOOK_AGAIN), self._schedule, line)
+
+    def _catch_up(self, line: Line) -> None:
+        if line.advance():
+            line.unnoted = True
+            self._wake(line)
+        else:
+            self._schedule(line)
 
     def _knows(self, line: Line) -> bool:
         return self._active and self._lines.get(line.subscription.id) is line
@@ -305,8 +321,7 @@ class Deliverer:
                 line.count += count
                 line.unnoted = True
                 messages = messages[count:]
-                if not messages:
-                    line.advance()
+                line.advance()
                 await self._settle(line)
         finally:
             line.sending = False
@@ -323,8 +338,8 @@ class Deliverer:
                 line.delivered(messages[:count])
                 messages = messages[count:]
                 count = len(messages)
-                if not messages:
-                    line.advance()
+                if line.advance() and line.subscription.position != position:
+                    line.unnoted = True
             else:
                 count //= 2
         if messages:

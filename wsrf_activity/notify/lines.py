@@ -13,6 +13,7 @@ from wsrf_activity.notify.base import Message
 from wsrf_activity.notify.lanes import Lane
 from wsrf_activity.notify.owed import Owed
 
+MOST_HAD = 10_000  #: messages of which it is known that they were delivered, where the log settles late
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -24,7 +25,7 @@ class Line:
     host: str = ""  #: whose places it takes
     filter: Filter | None = None  #: compiled when it is first needed
     owed: Owed | None = None  #: read, not delivered yet; let go of after every problem
-    had: set[str] = field(default_factory=set)  #: event ids beyond the position that have been delivered
+    had: dict[str, int] = field(default_factory=dict)  #: delivered beyond the position: event ids, and rows of the log
     task: "asyncio.Task[None] | None" = None
     timer: asyncio.TimerHandle | None = None
     woken: bool = True  #: something may be owed
@@ -60,22 +61,32 @@ class Line:
 
     def delivered(self, messages: Sequence[Message]) -> None:
         """Keep in mind that the consumer has had these, and that it is well."""
-        self.had.update(message.event_id for message in messages)
+        if self.owed is not None:
+            self.had.update((message.event_id, self.owed.rows[message.event_id]) for message in messages)
+        while len(self.had) > MOST_HAD:
+            del self.had[next(iter(self.had))]
         self.unnoted = self.unnoted or self.subscription.failures > 0
         self.subscription = going_well(self.subscription)
 
     def advance(self) -> bool:
-        """Move on to where the log has been read to, all of which is delivered; return whether that is further.
+        """Move on to where the log has been read to, if all of that is delivered; return whether that is further.
 
         The end of an activity is never passed, so that whoever reads on after a crash finds it and removes the
         subscription.
         """
         owed, before = self.owed, self.subscription.position
-        if owed is not None and not owed.over:
-            self.subscription = replace(self.subscription, position=owed.position)
-            owed.clear()
-            self.had.clear()
-        return self.subscription.position != before
+        if owed is None or owed.over or owed.messages(self.had):
+            return False
+        owed.clear()
+        position = max(before, owed.position)
+        self.subscription = replace(self.subscription, position=position)
+        self.had = {event_id: row for event_id, row in self.had.items() if row > position}
+        return position != before
+
+    @property
+    def lags(self) -> bool:
+        """Whether its position may move on without anything being delivered, because the log settles later."""
+        return bool(self.had) and self.owed is not None
 
     def renew(self, fresh: Subscription) -> None:
         """Take what somebody else has written: all but how far and how well the delivery is, unless it begins anew."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Container, Hashable
 
 from lxml import etree
 
@@ -61,19 +61,21 @@ class Owed:
         self._renderer = renderer
         self._documents = documents
         self._pending: dict[Hashable, Message] = {}
+        self.rows: dict[str, int] = {}  #: of the log, by the event ids of what is pending
 
     @property
     def position(self) -> int:
         """How far the log has been read."""
         return self._reader.position
 
-    def messages(self, had: set[str]) -> list[Message]:
+    def messages(self, had: Container[str]) -> list[Message]:
         """Return what is to be sent, in order, without what the consumer has had by its event id."""
         return [message for message in self._pending.values() if message.event_id not in had]
 
     def clear(self) -> None:
         """Forget what has been delivered: all that was read."""
         self._pending.clear()
+        self.rows.clear()
 
     async def fill(self) -> bool:
         """Read on until there is enough to send; return whether the log has ended. Raises Unavailable."""
@@ -99,6 +101,7 @@ class Owed:
                 key = (message.activity_id, message.topic) if self._latest else message.event_id
                 self._pending.pop(key, None)  # the latest takes its own place in the order
                 self._pending[key] = message
+                self.rows[message.event_id] = change.logged.id
 
     def _wants(self, message: Message, change: Change) -> bool:
         return self._wanted.passes(

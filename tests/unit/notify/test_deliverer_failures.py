@@ -121,6 +121,25 @@ async def test_the_database_goes_away(scene: Scene, pull_point: str | None) -> N
     assert scene.log.kept["s"].delivered == 12
 
 
+async def test_a_log_that_settles_later(scene: Scene) -> None:
+    """Nothing is sent again because of it, also after a failure; the position follows, without any news."""
+    scene.log.settled = 1
+    async with scene.consumer().listening() as consumer:
+        scene.add(subscription("s", consumer.address))
+        deliverer = scene.deliverer()
+        scene.tell(deliverer, count=3)
+        await scene.bell.until(lambda: len(consumer.accepted) == 3)
+        consumer.behaviour = "500"
+        scene.tell(deliverer)
+        await scene.bell.until(lambda: bool(scene.log.failures))
+        consumer.behaviour = "ok"
+        await scene.bell.until(lambda: scene.log.kept["s"].delivered == 4)
+        assert scene.log.kept["s"].position == 1
+        scene.log.settled = 4
+        await scene.quiet()
+    assert consumer.accepted == [1, 2, 3, 4]
+
+
 async def test_nobody_waits_for_somebody_else(scene: Scene) -> None:
     """Not even where there are fewer places than consumers that hang, and one subscription fails at the same host."""
     async with AsyncExitStack() as stack:

@@ -57,6 +57,7 @@ class MemoryLog:
         self.pulled: dict[str, list[bytes]] = {}
         self.room = 1000  #: messages in a pull point
         self.away = False
+        self.settled: int | None = None  #: no position is beyond this row
         self.reads: Counter[str] = Counter()
         self.failures: list[Subscription] = []
 
@@ -139,7 +140,7 @@ class MemoryReader:
         self._log.reads[self._subscription.id] += 1
         await self._log._answer()
         rows = [row for row in self._log.rows[self._position :] if self._is_for(row.logged.event)][:limit]
-        self._position = rows[-1].logged.id if rows else len(self._log.rows)
+        self._position = rows[-1].logged.id if rows else max(self._position, len(self._log.rows))
         return rows
 
     def _is_for(self, event: Event) -> bool:
@@ -149,7 +150,7 @@ class MemoryReader:
 
     @property
     def position(self) -> int:
-        return self._position
+        return self._position if self._log.settled is None else min(self._position, self._log.settled)
 
 
 class PlainRenderer:
