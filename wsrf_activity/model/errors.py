@@ -34,6 +34,7 @@
         RenewalRejected
         NoCurrentMessage
         MultipleTopics
+        UnableToGetMessages
         TooBusy
         TooLarge
       Unavailable
@@ -226,6 +227,10 @@ class NoCurrentMessage(Refused):
 
 class MultipleTopics(Refused):
     """An expression that selects several topics where one is asked for."""
+
+
+class UnableToGetMessages(Refused):
+    """Messages were asked for in a way that cannot be had (WS-BaseNotification 1.3, section 5.1)."""
 
 
 class TooBusy(Refused):

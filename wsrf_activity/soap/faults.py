@@ -132,6 +132,7 @@ _TABLE: dict[type[errors.Problem], _Typed] = {
     errors.RenewalRejected: _wsnt("UnacceptableTerminationTimeFault", _bounds),
     errors.NoCurrentMessage: _wsnt("NoCurrentMessageOnTopicFault"),
     errors.MultipleTopics: _wsnt("MultipleTopicsSpecifiedFault"),
+    errors.UnableToGetMessages: _wsnt("UnableToGetMessagesFault"),
     errors.TooBusy: _Typed(_act("TooBusyFault"), SENDER, _too_busy),
 }
 

@@ -19,6 +19,7 @@ from wsrf_activity.model.errors import (
     MultipleTopics,
     RenewalRejected,
     SubscribeRefused,
+    UnableToGetMessages,
     UnrecognizedPolicy,
     UnsupportedPolicy,
 )
@@ -249,7 +250,7 @@ def write_pull_point(identifier: str, addresses: Addresses) -> etree._Element:
 def read_get_messages(body: etree._Element, now: datetime) -> tuple[int | None, timedelta | None, int | None]:
     """Read wsnt:GetMessages: how many at most, how long to wait for one, and what is acknowledged.
 
-    Raises InvalidParameter.
+    Raises UnableToGetMessages.
     """
     most, timeout, acknowledged = (
         body.findtext(tag) for tag in (_wsnt("MaximumNumber"), _act("Timeout"), _act("Acknowledge"))
@@ -261,7 +262,7 @@ def read_get_messages(body: etree._Element, now: datetime) -> tuple[int | None, 
             None if acknowledged is None else int(acknowledged),
         )
     except (ValueError, OverflowError) as error:
-        raise InvalidParameter(f"GetMessages: {error}", "Timeout") from None
+        raise UnableToGetMessages(str(error)) from None
 
 
 def write_messages(messages: Sequence[Pulled], acknowledged: int | None) -> etree._Element:

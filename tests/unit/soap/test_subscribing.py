@@ -231,7 +231,7 @@ def test_messages_are_fetched_and_acknowledged() -> None:
         "<w:MaximumNumber>0</w:MaximumNumber><act:Timeout>PT9S</act:Timeout><act:Acknowledge>4</act:Acknowledge>"
     )
     assert asked(everything) == (0, timedelta(seconds=9), 4)
-    with pytest.raises(errors.InvalidParameter):
+    with pytest.raises(errors.UnableToGetMessages):
         asked("<act:Timeout>P99999999999Y</act:Timeout>")
     message = f'<w:NotificationMessage xmlns:w="{ns.WSNT}"><w:Message><a>\u00e9</a></w:Message></w:NotificationMessage>'
     pulled = [Pulled(5, message.encode()), Pulled(7, message.encode())]
