@@ -7,11 +7,10 @@ is given events as they appear, and a position beyond which nothing can appear a
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.events import Change, Logged, states
-from wsrf_activity.model.subscriptions import Subscription
 from wsrf_activity.store import Database
 
 _KEPT = 500  #: changes of one activity in memory
@@ -126,17 +125,22 @@ class OwnerLog:
             self._heads[change.logged.event.activity_id] = change.logged.id
             self.arrivals.append(change)
 
-    async def settle(self, horizon: int) -> None:
-        """Make sure that all up to ``horizon`` has arrived, whoever has failed to say so, and let go of what is old."""
+    async def settle(self, horizon: int) -> Collection[str]:
+        """Make sure that all up to ``horizon`` has arrived, and let go of what is old.
+
+        Return activities of which there was more than anybody had said.
+        """
         async with self._lock:
-            scanned = self.settled
+            scanned, unsaid = self.settled, set[str]()
             while scanned < horizon:
                 rows = await self.scan(scanned, horizon)
                 for row_id, activity_id in rows:
                     if row_id > self._heads.get(activity_id, self.settled):
                         self._logs.news(activity_id)
-                        self._news.add(activity_id)
+                        unsaid.add(activity_id)
                 scanned = rows[-1][0] if len(rows) == _PAGE else horizon
+            unsaid -= self._news
+            self._news |= unsaid
             await self._read_news()
             self.settled = max(self.settled, horizon)
             self._heads = {name: head for name, head in self._heads.items() if head > self.settled}
@@ -146,6 +150,7 @@ class OwnerLog:
             if surplus > 0 and max(change.logged.id for change in self.arrivals[:surplus]) <= self.settled:
                 del self.arrivals[:surplus]
                 self.dropped += surplus
+            return unsaid
 
     async def scan(self, after: int, up_to: int) -> Sequence[tuple[int, str]]:
         """Return ids of rows and of their activities."""
@@ -192,14 +197,16 @@ class OwnerReader:
 
     async def next(self, limit: int) -> Sequence[Change]:
         """Return some of what was not returned yet; raises Unavailable."""
-        if self._place is None or self._place < self._log.dropped:
+        await self._log.refresh()
+        if self._place is not None and self._place < self._log.dropped:
             self._place = None
+        while self._place is None:
+            dropped = self._log.dropped
             older = await self._older(limit)
             if older:
                 return older
-            # Whatever is beyond here is among the arrivals, or will be.
-            self._place = self._log.dropped
-        await self._log.refresh()
+            if self._log.dropped == dropped:  # else there is more that is older, by now
+                self._place = dropped  # whatever is beyond here is among the arrivals, or will be
         while found := self._log.arrivals[self._place - self._log.dropped :][:limit]:
             self._place += len(found)
             new = [change for change in found if change.logged.id > self._reached]
@@ -221,13 +228,3 @@ class OwnerReader:
         }
         self._reached = rows[-1][0]
         return [found[row_id] for row_id, _ in rows if row_id in found]
-
-
-def reader(
-    subscription: Subscription, logs: ActivityLogs, owner_log: OwnerLog | None
-) -> "ActivityReader | OwnerReader":
-    """Return what reads on for a subscription; ``owner_log`` is needed for one to all of the owner's activities."""
-    if subscription.activity_id is not None:
-        return ActivityReader(logs, subscription.activity_id, subscription.position)
-    assert owner_log is not None
-    return OwnerReader(owner_log, logs, subscription.position)

@@ -49,6 +49,7 @@ class News:
         self._tasks: set[asyncio.Task[None]] = set()
         ledger.news = self.of_activity
         subscriptions.changed = self.of_subscription
+        telling.unsaid = self._of_unsaid
 
     def lead(self, leads: bool) -> None:
         """Hear whether this server delivers."""
@@ -66,6 +67,9 @@ class News:
     def of_subscription(self, subscription_id: str) -> None:
         """Hear that a subscription was made, changed or removed, or that its pull point has room."""
         self.teller.changed(subscription_id)
+
+    def _of_unsaid(self, activity_id: str, owner: str) -> None:
+        self.teller.news(activity_id, owner)
 
     def of_others(self, notice: Notice) -> None:
         """Hear what another server has done."""

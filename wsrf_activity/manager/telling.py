@@ -43,6 +43,8 @@ class Telling:
         self._something = asyncio.Event()
         self._unsettled = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        #: Told of what was found in the log without anybody having said that it is there.
+        self.unsaid: Callable[[str, str], None] = lambda activity_id, owner: None
 
     async def start(self) -> None:
         """Begin to write down what is told."""
@@ -109,8 +111,10 @@ class Telling:
     async def failed(self, subscription: Subscription) -> None:
         """Write how the delivery of a subscription goes."""
         self._failing.add(subscription.id)
+        told = self._told.pop(subscription.id, _Told())  # its success came before this failure
 
         def transaction(records: Records) -> None:
+            records.subscriptions.advance([(subscription.id, told.position, told.messages)])
             known = records.subscriptions.get(subscription.id)
             if known is not None:
                 records.subscriptions.save(
@@ -124,7 +128,12 @@ class Telling:
                     )
                 )
 
-        await self._database.change(transaction)
+        try:
+            await self._database.change(transaction)
+        except BaseException:
+            if told.position:
+                await self.delivered(subscription.id, told.position, told.messages)
+            raise
 
     async def confirmed(self, subscription_id: str) -> None:
         """Note that the consumer has confirmed."""
@@ -197,7 +206,8 @@ class Telling:
     async def _settle(self) -> None:
         settled = self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
         for owner_log in list(self._owners.values()):
-            await owner_log.settle(settled or 0)
+            for activity_id in await owner_log.settle(settled or 0):
+                self.unsaid(activity_id, owner_log.owner)
         if settled is None or settled < self._horizon.last:
             self._unsettled.set()
 
