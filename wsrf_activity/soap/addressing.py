@@ -271,17 +271,19 @@ def _endpoint(block: etree._Element | None, version: str) -> Endpoint | None:
 def _parameter(element: etree._Element, version: str) -> bytes:
     """Write a reference parameter as the header block that it becomes (SOAP Binding, section 2.3); empty for none.
 
-    It is read anew with all namespaces in scope, of which its content may use any, and kept as bytes: an element would
+    All namespaces in scope are declared on it, of which its content may use any. It is kept as bytes: an element would
     keep its whole message.
     """
-    text = etree.tostring(element, with_tail=False)
-    if len(text) > _MAX_PARAMETERS or etree.QName(element).namespace in _NAMESPACES:
+    marked = f"{{{version}}}IsReferenceParameter"
+    if etree.QName(element).namespace in _NAMESPACES:
         return b""
-    if version != ns.WSA:
-        return text
-    block = etree.fromstring(text)
-    block.set(f"{{{version}}}IsReferenceParameter", "true")
-    return etree.tostring(block)
+    before = element.get(marked)
+    if version == ns.WSA:
+        element.set(marked, "true")
+    text = etree.tostring(element, with_tail=False)
+    if version == ns.WSA and before is None:
+        del element.attrib[marked]
+    return b"" if len(text) > _MAX_PARAMETERS else text
 
 
 def sendable(endpoint: Endpoint) -> bool:

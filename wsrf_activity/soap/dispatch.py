@@ -5,6 +5,7 @@ from spyne import MethodContext
 from spyne.server import ServerBase
 
 from wsrf_activity.model.addresses import Resource
+from wsrf_activity.soap.envelope import Verbatim
 from wsrf_activity.soap.ports import Call
 from wsrf_activity.soap.protocol import application
 
@@ -18,7 +19,7 @@ class Dispatcher(ServerBase):
         """Make the application."""
         super().__init__(application(resource))
 
-    async def perform(self, body: etree._Element, call: Call) -> etree._Element | None:
+    async def perform(self, body: etree._Element, call: Call) -> etree._Element | Verbatim | None:
         """Return the child of the reply's Body, None for a one-way operation; raises what the method does."""
         context = MethodContext(self, MethodContext.SERVER)
         context.in_document = body
@@ -30,5 +31,5 @@ class Dispatcher(ServerBase):
             raise context.out_error
         context.out_object = [await context.out_object[0]]
         self.get_out_string(context)
-        reply: etree._Element | None = context.out_document
+        reply: etree._Element | Verbatim | None = context.out_document
         return reply

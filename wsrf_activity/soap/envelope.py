@@ -1,5 +1,6 @@
 """The SOAP envelope, 1.1 and 1.2 alike: taken apart on the way in, put together on the way out."""
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,6 +52,29 @@ class Envelope:
     version: Version
     headers: tuple[etree._Element, ...]  #: the blocks that are for us
     body: etree._Element  #: the one child of Body
+
+
+@dataclass(frozen=True, slots=True)
+class Verbatim:
+    """The child of a reply's Body with content that is already written, and not parsed only to be written again.
+
+    That would be slow, and the parser keeps every name that it has ever read in a thread.
+    """
+
+    element: etree._Element
+    mark: bytes  #: stands, as text of the element, for the content; nobody can know it before
+    content: bytes
+
+    @classmethod
+    def within(cls, element: etree._Element, content: bytes) -> "Verbatim":
+        """Put content before all that an element holds."""
+        mark = uuid.uuid4().hex
+        element.text = mark
+        return cls(element, mark.encode(), content)
+
+    def put(self, written: bytes) -> bytes:
+        """Put the content into a message that holds the element."""
+        return written.replace(self.mark, self.content, 1)
 
 
 def read(root: etree._Element, now: datetime) -> Envelope:

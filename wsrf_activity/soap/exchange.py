@@ -9,7 +9,7 @@ from starlette.responses import Response
 from wsrf_activity.model.addresses import Resource
 from wsrf_activity.soap import addressing, contract, envelope, mtom
 from wsrf_activity.soap.compression import compressed
-from wsrf_activity.soap.envelope import SOAP11, SOAP12
+from wsrf_activity.soap.envelope import SOAP11, SOAP12, Verbatim
 from wsrf_activity.soap.replies import Routes
 
 
@@ -25,6 +25,7 @@ class Exchange:
         self.routes = Routes()
         self.resource = resource
         self.resource_id: str | None = None
+        self.verbatim: Verbatim | None = None  #: what the reply holds that is already written
         self.apart = False  #: whether the message is so large that others must not wait for it
         self.request = request
 
@@ -51,8 +52,9 @@ def response(exchange: Exchange, message: etree._Element, status: int, parameter
     if packed is not None:
         content_type, body = packed
         return Response(body, status, headers={"content-type": content_type})
+    written = envelope.write(message, version, parameters)
+    if exchange.verbatim is not None:
+        written = exchange.verbatim.put(written)
     # In capital letters, since Ruby's REXML loses the beginning of a document that it is told to be in utf-8.
-    plain = Response(
-        envelope.write(message, version, parameters), status, media_type=f"{version.media_type}; charset=UTF-8"
-    )
+    plain = Response(written, status, media_type=f"{version.media_type}; charset=UTF-8")
     return compressed(plain, exchange.request)

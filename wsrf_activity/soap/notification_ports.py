@@ -7,6 +7,7 @@ from spyne import Service
 
 from wsrf_activity.model import ns
 from wsrf_activity.soap import messages, subscribing
+from wsrf_activity.soap.envelope import Verbatim
 from wsrf_activity.soap.ports import Call, operation
 from wsrf_activity.soap.property_reading import read_document, read_one, read_query, read_several, response
 from wsrf_activity.soap.subscription_properties import SubscriptionView
@@ -82,7 +83,7 @@ class PullPointPort(Service):
     """WS-BaseNotification 1.3, PullPoint, with a long poll and acknowledgements of our own."""
 
     @operation
-    async def GetMessages(ctx: Any, body: etree._Element) -> etree._Element:
+    async def GetMessages(ctx: Any, body: etree._Element) -> Verbatim:
         call: Call = ctx.udc
         most, timeout, acknowledged = subscribing.read_get_messages(body, call.now)
         pulled = await call.subscriptions.pulled(call.caller, call.pull_point_id, most, timeout, acknowledged)

@@ -5,6 +5,7 @@ them. What is to be sent to whom, and when, is decided elsewhere.
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final, Generic, TypeVar
@@ -47,6 +48,14 @@ class _Written(Message):
     @cached_property
     def payload_text(self) -> bytes:
         return etree.tostring(self.payload)
+
+    @cached_property
+    def event_text(self) -> bytes:
+        """The header block that goes with the message when it is sent raw."""
+        names = {"act": ns.ACT}
+        event = etree.Element(f"{{{ns.ACT}}}Event", eventId=self.event_id, sequence=str(self.sequence), nsmap=names)
+        event.append(_topic(self))
+        return etree.tostring(event)
 
     @cached_property
     def behind_subscription(self) -> bytes:
@@ -100,11 +109,7 @@ class Notifications:
         uri = name.namespace or ns.ACT
         action = f"{uri}{':' if uri.startswith('urn:') else '/'}{name.localname}"
         written = _written(message, self._addresses)
-        event = etree.Element(
-            f"{{{ns.ACT}}}Event", eventId=message.event_id, sequence=str(message.sequence), nsmap={"act": ns.ACT}
-        )
-        event.append(_topic(message))
-        return self._envelope(subscription, action, etree.tostring(event), written.payload_text)
+        return self._envelope(subscription, action, written.event_text, written.payload_text)
 
     def pulled(self, subscription: Subscription, message: Message) -> bytes:
         """Return a wsnt:NotificationMessage for a pull point."""
@@ -205,8 +210,14 @@ def _topic(message: Message) -> etree._Element:
 
 @lru_cache(maxsize=10_000)
 def _parameters(consumer: str, version: str) -> bytes:
-    """Return the header blocks that each message to a consumer has to have, given its endpoint reference."""
-    return b"".join(read_endpoint(etree.fromstring(consumer), ns.WSA, version).parameters)
+    """Return the header blocks that each message to a consumer has to have, given its endpoint reference.
+
+    It is read in a thread of its own, with which the names that it has taught the parser are forgotten.
+    """
+    with ThreadPoolExecutor(1, "consumer") as thread:
+        return thread.submit(
+            lambda: b"".join(read_endpoint(etree.fromstring(consumer), ns.WSA, version).parameters)
+        ).result()
 
 
 def _beginning(version: Version, addressing: str, to: str, action: str) -> bytes:

@@ -15,12 +15,13 @@ from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import InvalidParameter, NoSuchActivity, NoSuchPullPoint, NoSuchSubscription
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.soap import messages, metadata, subscribing
+from wsrf_activity.soap.envelope import Verbatim
 from wsrf_activity.soap.modification import Modification
 from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.properties import View, document
 from wsrf_activity.soap.property_reading import read_document, read_one, read_query, read_several, response
 
-Method = Callable[[Any, etree._Element], Awaitable[etree._Element | None]]
+Method = Callable[[Any, etree._Element], Awaitable[etree._Element | Verbatim | None]]
 
 
 @dataclass(frozen=True, slots=True)

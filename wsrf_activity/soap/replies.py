@@ -18,7 +18,7 @@ from wsrf_activity.model.errors import TooBusy
 from wsrf_activity.notify.callbacks import CallbackFailed, CallbackRefused, Callbacks, Target
 from wsrf_activity.soap import addressing, envelope
 from wsrf_activity.soap.addressing import Endpoint, Headers
-from wsrf_activity.soap.envelope import Version
+from wsrf_activity.soap.envelope import Verbatim, Version
 
 MOST = 1000  #: requests and replies under way whose client waits on no connection
 _COME_AGAIN = timedelta(seconds=30)
@@ -70,9 +70,19 @@ class Replies:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    def send(self, target: Target, endpoint: Endpoint, version: Version, action: str, message: etree._Element) -> None:
-        """Begin to send a message to an endpoint."""
+    def send(
+        self,
+        target: Target,
+        endpoint: Endpoint,
+        version: Version,
+        action: str,
+        message: etree._Element,
+        verbatim: Verbatim | None = None,
+    ) -> None:
+        """Begin to send a message, with what is already written of it, to an endpoint."""
         content = envelope.write(message, version, endpoint.parameters)
+        if verbatim is not None:
+            content = verbatim.put(content)
         self.begin(self._sent(target, content, http_headers(version, action)))
 
     async def stop(self) -> None:

@@ -27,13 +27,12 @@ from wsrf_activity.model.lifetime import Requested, format_duration, parse_durat
 from wsrf_activity.model.subscriptions import Consumer, Expression, Policy, Pulled, SubscribeRequest, Subscription
 from wsrf_activity.model.topics import TopicExpression, format_topic
 from wsrf_activity.soap.addressing import read_endpoint, reference, sendable
+from wsrf_activity.soap.envelope import Verbatim
 from wsrf_activity.soap.messages import requested_time
 from wsrf_activity.soap.properties import element, time_element, topic_space
 
-MAX_REFERENCE = 1 << 16  #: bytes of a consumer's endpoint reference, which is kept with the subscription
+MAX_REFERENCE = 1 << 14  #: bytes of a consumer's endpoint reference, which is kept with the subscription
 MAX_SECRET = 1000  #: characters of a secret, of a name, a password or a token
-
-_PARSER = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False, huge_tree=True)
 
 
 def _act(name: str) -> str:
@@ -65,11 +64,17 @@ def read_subscribe(
     pull_point = _pull_point(consumer.address, body[0], addresses)
     return SubscribeRequest(
         consumer=consumer,
-        filter=filters.read(body.find(_wsnt("Filter"))),
+        filter=tuple(map(_with_own_prefixes, filters.read(body.find(_wsnt("Filter"))))),
         policy=read_policy(body.find(_wsnt("SubscriptionPolicy")), now, pull_point),
         lifetime=_initial_time(body.find(_wsnt("InitialTerminationTime")), now),
         pull_point=pull_point,
     )
+
+
+def _with_own_prefixes(expression: Expression) -> Expression:
+    """Leave out what the expression cannot use: all that a whole message declares is in its scope."""
+    own = {prefix: uri for prefix, uri in expression.prefixes.items() if not prefix or f"{prefix}:" in expression.text}
+    return replace(expression, prefixes=own)
 
 
 def _consumer(given: etree._Element, soap: Literal["1.1", "1.2"], addressing: str) -> Consumer:
@@ -265,13 +270,12 @@ def read_get_messages(body: etree._Element, now: datetime) -> tuple[int | None, 
         raise UnableToGetMessages(str(error)) from None
 
 
-def write_messages(messages: Sequence[Pulled], acknowledged: int | None) -> etree._Element:
+def write_messages(messages: Sequence[Pulled], acknowledged: int | None) -> Verbatim:
     """Return wsnt:GetMessagesResponse; with act:Last where the client acknowledges what it has had."""
     response = answered("GetMessagesResponse")
-    response.extend(etree.fromstring(pulled.content, _PARSER) for pulled in messages)
     if acknowledged is not None:
         response.append(element("Last", str(messages[-1].number if messages else acknowledged)))
-    return response
+    return Verbatim.within(response, b"".join(pulled.content for pulled in messages))
 
 
 def read_notify(body: etree._Element) -> list[bytes]:

@@ -35,7 +35,7 @@ from wsrf_activity.soap import (
 )
 from wsrf_activity.soap.compression import compressed
 from wsrf_activity.soap.dispatch import Dispatcher
-from wsrf_activity.soap.envelope import Envelope
+from wsrf_activity.soap.envelope import Envelope, Verbatim
 from wsrf_activity.soap.exchange import Exchange, response
 from wsrf_activity.soap.faults import Fault, SoapProblem
 from wsrf_activity.soap.notifications import Notifications
@@ -173,6 +173,9 @@ class SoapServer:
         reply = await self._dispatchers[exchange.resource].perform(message.body, call)
         if reply is None:
             return Response(status_code=202)
+        if isinstance(reply, Verbatim):
+            exchange.verbatim = reply
+            reply = reply.element
         action = exchange.operations[message.body.tag].output_action or ""
         return self._sent(exchange, actions.reply(exchange.headers.action, action), reply)
 
@@ -187,7 +190,7 @@ class SoapServer:
         blocks = addressing.reply_headers(headers, action, endpoint if target else None, owed=owed)
         message = envelope.message(version, [*blocks, *extra], body)
         if target is not None:
-            self._replies.send(target, endpoint, version, action, message)
+            self._replies.send(target, endpoint, version, action, message, exchange.verbatim)
             return Response(status_code=202)
         return response(exchange, message, envelope.http_status(version, fault) if fault else 200, endpoint.parameters)
 
