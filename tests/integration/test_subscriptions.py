@@ -196,8 +196,9 @@ class TestTheLog:
         if database_url.startswith("sqlite"):
             pytest.skip("SQLite has one writer")
         made = await house.manager.subscriptions.subscribe(ADA, asked(), None)
-        slow, quick = [await house.create() for _ in range(2)]
-        await until(lambda: _noted(house, slow))  # the other one waits for its slot, so that nothing more happens
+        slow = await house.running()
+        await until(lambda: _noted(house, slow))
+        quick = await house.create()  # it waits for its slot, so that nothing more happens
         await read(house.manager.telling, made.id)
         [subscription] = await house.manager.telling.subscriptions([made.id])
         reader = house.manager.telling.reader(subscription)
@@ -217,8 +218,8 @@ class TestTheLog:
             assert reader.position == before
             late.commit()
         engine.dispose()
-        for _ in range(2):  # nobody has said that there is something: looking at how far the log is settled finds it
-            await house.manager.telling._settle()
+        # Nobody has said that there is something: looking at how far the log is settled finds it.
+        await until(lambda: _settled(house.manager.telling, "ada", before + 1))
         assert [c.logged.event.activity_id for c in await reader.next(9)] == [slow]
         assert await reader.next(9) == ()
         assert reader.position > before

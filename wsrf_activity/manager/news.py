@@ -50,6 +50,7 @@ class News:
         ledger.news = self.of_activity
         subscriptions.changed = self.of_subscription
         telling.unsaid = self._of_unsaid
+        telling.filled = subscriptions.filled
 
     def lead(self, leads: bool) -> None:
         """Hear whether this server delivers."""

@@ -45,6 +45,7 @@ class Telling:
         self._tasks: list[asyncio.Task[None]] = []
         #: Told of what was found in the log without anybody having said that it is there.
         self.unsaid: Callable[[str, str], None] = lambda activity_id, owner: None
+        self.filled: Callable[[str], None] = lambda pull_point_id: None  #: told of pull points that messages came to
 
     async def start(self) -> None:
         """Begin to write down what is told."""
@@ -161,7 +162,10 @@ class Telling:
             records.subscriptions.advance([(subscription.id, position, len(messages))])
             return True
 
-        return await self._database.change(transaction)
+        taken = await self._database.change(transaction)
+        if taken and messages:
+            self.filled(pull_point)
+        return taken
 
     # What is done beside.
 
