@@ -141,10 +141,9 @@ class Look:
             yield Finding(Kind.DATABASE_DAMAGED, "database", f"the file of the database is damaged: {line}")
 
     def _orphans(self) -> Iterator[Finding]:
-        for what, ids in zip(("events", "groups"), self._inspection.orphans(), strict=True):
-            for activity_id in ids:
-                what_ = f"activity {activity_id} is gone, but {what} of it are there"
-                yield Finding(Kind.ORPHANED_ROWS, activity_id, what_)
+        for what, ids in self._inspection.orphans().items():
+            for gone in ids:
+                yield Finding(Kind.ORPHANED_ROWS, gone, f"{gone} is gone, but {what} of it are there")
 
     def _followed_here(self, stored: Stored) -> bool:
         """Whether the server that follows the work is on this machine, where its processes can be looked up."""

@@ -46,8 +46,8 @@ from wsrf_activity.store.records import Records
 from wsrf_activity.store.servers import Servers
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
+from wsrf_activity.store.tables import departed, pull_point, pulled, removal, server, upload
 from wsrf_activity.store.tables import event as event_log
-from wsrf_activity.store.tables import removal, server, upload
 
 T = TypeVar("T")
 _BATCH = 500  #: rows of one moment; short, so that SQLite's log is not kept from shrinking
@@ -55,7 +55,6 @@ _LOCK_TIMEOUT = 30  #: seconds
 _STATUS = "StatusChanged/"
 #: What a change of phase left, as it is stored.
 _PHASES: Mapping[str | None, str | None] = {None: None, "null": None, **{f'"{phase}"': phase.value for phase in Phase}}
-_OUTLIVES = "Terminated"  #: the one topic whose events may stay when their activity is gone
 
 _Among = Callable[[ColumnElement[str]], ColumnElement[bool]]
 #: The rest of the record as text: what cannot be read must not keep the rows beside it from being read.
@@ -155,9 +154,10 @@ class Inspection:
         query = select(activities.c.id).where(activities.c.id.in_(activity_ids))
         return set(self._scalars(query))
 
-    def orphans(self) -> tuple[Sequence[str], Sequence[str]]:
-        """Return ids of activities that are gone, but whose events or groups are there."""
-        return self._scalars(_orphaned_events().distinct()), self._scalars(_orphaned_groups().distinct())
+    def orphans(self) -> dict[str, Sequence[str]]:
+        """Return ids of what is gone, by what of it is there nevertheless."""
+        queries = {"events": _orphaned_events(), "groups": _orphaned_groups(), "messages": _orphaned_messages()}
+        return {what: self._scalars(query.distinct()) for what, query in queries.items()}
 
     def uploads(self) -> Sequence[Upload]:
         """Return the inputs that were sent ahead."""
@@ -200,10 +200,10 @@ class Inspection:
             connection.execute(delete(event_log).where(event_log.c.id.in_(ids)))
 
     def forget_orphans(self) -> None:
-        """Delete events and groups of activities that are gone."""
+        """Delete what hangs on nothing any more: events, groups, and messages in pull points."""
         with unavailable(opening=True), self._engine.begin() as connection:
-            topic = event_log.c.topic != _OUTLIVES
-            connection.execute(delete(event_log).where(event_log.c.activity_id.in_(_orphaned_events()), topic))
+            connection.execute(delete(event_log).where(event_log.c.activity_id.in_(_orphaned_events())))
+            connection.execute(delete(pulled).where(pulled.c.pull_point.in_(_orphaned_messages())))
             connection.execute(delete(groups).where(groups.c.activity_id.in_(_orphaned_groups())))
 
     def forget_upload(self, upload_id: str) -> None:
@@ -315,8 +315,15 @@ def _grouped(connection: Connection, among: _Among) -> dict[str, list[tuple[str,
 
 
 def _orphaned_events() -> Select[Any]:
+    """Select whose events are there although neither the activity is, nor anybody is owed its end."""
     there = select(activities.c.id).where(activities.c.id == event_log.c.activity_id).exists()
-    return select(event_log.c.activity_id).where(~there, event_log.c.topic != _OUTLIVES)
+    owed = select(departed.c.activity_id).where(departed.c.activity_id == event_log.c.activity_id).exists()
+    return select(event_log.c.activity_id).where(~there, ~owed)
+
+
+def _orphaned_messages() -> Select[Any]:
+    there = select(pull_point.c.id).where(pull_point.c.id == pulled.c.pull_point).exists()
+    return select(pulled.c.pull_point).where(~there)
 
 
 def _orphaned_groups() -> Select[Any]:
