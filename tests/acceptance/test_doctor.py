@@ -153,7 +153,7 @@ def damage_rows(server: Server, of: Patients) -> set[tuple[Kind, str]]:
         row(of["runs_on"], phase="Aborted"),
         delete(group).where(group.c.activity_id.in_([of["grouped"], removed])),
         delete(event).where(*of_events(of["endless"], "Completed")),
-        insert(event).values({**end, "id": end["id"] + 1000, "topic": "StatusChanged/Failed"}),
+        insert(event).values({**end, "id": end["id"] + 1000, "sequence": 1000, "topic": "StatusChanged/Failed"}),
         delete(tables.activity).where(tables.activity.c.id.in_([of["forgotten"], removed])),
         delete(event).where(event.c.activity_id == removed),
         insert(tables.removal).values(path=relative(removed)),
