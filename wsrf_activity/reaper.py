@@ -28,7 +28,8 @@ class Reaper:
         """Reap for ``manager``; ``start`` makes it run."""
         self._manager = manager
         self._clock = clock
-        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None})
+        # Two at a time, of which one waits for the other: the scheduler still counts one that is about to return.
+        self._scheduler = AsyncIOScheduler(timezone=UTC, job_defaults={"misfire_grace_time": None, "max_instances": 2})
         self._deadline: datetime | None = None
         self._reaping = asyncio.Lock()
         self._heart: asyncio.Task[None] | None = None
@@ -50,7 +51,9 @@ class Reaper:
     def earlier(self, deadline: datetime) -> None:
         """Hear of a termination time; it counts where it comes before the one that is slept for."""
         if self._deadline is None or deadline < self._deadline:
-            self._schedule(deadline)
+            self._deadline = deadline
+            if not self._reaping.locked():
+                self._schedule(deadline)
 
     async def reap(self) -> None:
         """Remove all that has expired by now and look for the next deadline."""
@@ -62,8 +65,9 @@ class Reaper:
             except Exception:  # whatever it is, a reaper that has died would be worse
                 log.warning("expired activities cannot be removed just now; trying again", exc_info=True)
                 following = self._clock() + _RETRY
-            if following is not None:
-                self.earlier(following)
+            heard = self._deadline
+            if following is not None or heard is not None:
+                self._schedule(min(time for time in (following, heard) if time is not None))
 
     def _schedule(self, deadline: datetime) -> None:
         self._deadline = deadline
