@@ -15,7 +15,8 @@ from tests.torture.places import Unprepared
 def main() -> int:
     """Read the options, run, print the figures."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--kills", type=int, default=30)
+    parser.add_argument("--kills", type=int, default=None, help="30, unless --minutes are given")
+    parser.add_argument("--minutes", type=float, default=None, help="stop then, however many were killed")
     parser.add_argument("--seed", type=int, default=None, help="of the decisions; a random one is printed")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument(
@@ -24,10 +25,23 @@ def main() -> int:
         default="kills",
         help="beside kills: nothing, a clock that is set, a disk that is full",
     )
+    parser.add_argument("--servers", type=int, default=1, help="that share one PostgreSQL")
+    parser.add_argument("--workers", type=int, default=1, help="processes of each server, on PostgreSQL")
     parser.add_argument("--keep", type=Path, default=None, help="a folder for journal, logs and data")
     given = parser.parse_args()
+    if given.servers * given.workers > 1 and (given.database != "postgresql" or given.trouble != "kills"):
+        parser.error("--servers and --workers need --database postgresql, and no --trouble beside kills")
     seed = random.randrange(1 << 32) if given.seed is None else given.seed
-    options = Options(given.kills, seed, given.database, given.trouble, given.keep)
+    options = Options(
+        30 if given.kills is None and given.minutes is None else given.kills,
+        seed,
+        given.database,
+        given.trouble,
+        given.keep,
+        minutes=given.minutes,
+        servers=given.servers,
+        workers=given.workers,
+    )
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that nothing is left behind then either
     began = time.monotonic()
     print(options.command(), flush=True)

@@ -1,7 +1,9 @@
-"""Asking a server that may be away, stopped or without its database: again and again, until it has answered."""
+"""Asking servers that may be away, stopped or without their database: again and again, until one has answered."""
 
+import contextlib
+import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -30,8 +32,13 @@ class Gone(Exception):
 class Patient:
     """A client that asks until it is answered. What it sends more than once must bear that."""
 
-    def __init__(self, wire: Wire) -> None:
-        self.wire = wire
+    def __init__(self, wires: Sequence[Wire]) -> None:
+        self._turns = itertools.cycle(wires)
+
+    @property
+    def wire(self) -> Wire:
+        """The way to the next server: who is not answered asks another one, and so does who was."""
+        return next(self._turns)
 
     def insist(self, ask: Callable[[], T]) -> T:
         """Return the first answer. Faults that say that the server cannot, for now, are none; raises Gone, Fault."""
@@ -55,6 +62,18 @@ class Patient:
         """Send a message until it is answered; return the child of the reply's Body."""
         return self.insist(lambda: self.wire.call(body, activity_id))
 
+    def create(self, body: str, lost_answers: int) -> etree._Element:
+        """Send a message that begins something, and hang up so often before the answer is there; then ask for it.
+
+        All that goes to one server first: what another one had still to read could begin what was over by then.
+        """
+        first = self.wire
+        for _ in range(lost_answers):
+            with contextlib.suppress(OSError):  # nobody was there
+                Asked(first, body)
+        wires = itertools.chain((first,), self._turns)
+        return self.insist(lambda: next(wires).call(body))
+
     def document(self, activity_id: str) -> etree._Element:
         """Return the property document; raises Gone."""
         return self.insist(lambda: self.wire.document(activity_id))
@@ -64,12 +83,15 @@ class Patient:
         return self.insist(lambda: self._upload(content))
 
     def _upload(self, content: bytes) -> str:
-        return self._good(self.wire.http.put(f"{self.wire.base}/input", content=content)).headers["location"]
+        wire = self.wire
+        return self._good(wire.http.put(f"{wire.base}/input", content=content)).headers["location"]
 
     def result(self, activity_id: str, name: str) -> bytes:
         """Return the bytes of a result; raises Gone."""
-        address = f"{self.wire.address(activity_id)}/result/{name}"
-        return self.insist(lambda: self._good(self.wire.http.get(address)).content)
+        return self.insist(lambda: self._result(self.wire, activity_id, name))
+
+    def _result(self, wire: Wire, activity_id: str, name: str) -> bytes:
+        return self._good(wire.http.get(f"{wire.address(activity_id)}/result/{name}")).content
 
     def _good(self, response: httpx.Response) -> httpx.Response:
         if response.status_code == 404:
@@ -94,13 +116,6 @@ class Patient:
             if following is None:
                 return found
             cursor = f"<act:Cursor>{following}</act:Cursor>"
-
-    def hang_up_on(self, body: str) -> None:
-        """Send a message and hang up, so that nobody has the answer. Whether it arrived stays unknown."""
-        try:
-            Asked(self.wire, body)
-        except OSError:
-            return  # nobody was there
 
 
 def text(element: etree._Element, name: str) -> str | None:

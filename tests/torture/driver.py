@@ -1,5 +1,6 @@
 """One run from its beginning to its figures: clients live, troubles happen, then it is counted what is left."""
 
+import math
 import random
 import shutil
 import tempfile
@@ -8,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tests import databases
@@ -47,7 +49,7 @@ class Figures:
         outcomes = ", ".join(f"{count} {name}" for name, count in sorted(self.outcomes.items()))
         times = sorted(self.recoveries)
         lines = [
-            f"{self.options.database}, {self.options.trouble}, seed {self.options.seed}: {self.seconds:.0f} s",
+            f"{self.seconds:.0f} s: {self.options.command()}",
             f"troubles: {kills}",
             f"activities: {self.activities} ({outcomes})",
             f"starts: {len(times)}, median {times[len(times) // 2]:.2f} s, longest {times[-1]:.2f} s",
@@ -92,22 +94,31 @@ class _Run:
         self._journal = Journal(folder)
         self._place = place
         url = stack.enter_context(cluster.database()) if cluster else None
-        self._scene = Scene(folder / "data")
-        config = configuration(folder, options.parallel)
-        environment = self._scene.environment | dict(place.environment if isinstance(place, Clock) else {})
-        self._server = Server(folder / "data", url, config, environment=environment)
-        self._victim = Victim(self._server, self._journal, cluster)
+        self._scene = Scene(folder / ("data" if options.servers == 1 else "files"))
+        self._victims = [Victim(each, self._journal, cluster) for each in self._servers(folder, url)]
+        self._server = self._victims[0].server  #: by which the database is looked at
         stack.callback(self._end_all)
         rng = random.Random(f"{options.seed} troubles")
         self._rng = rng
-        self._troubles = Troubles(self._victim, self._scene, self._journal, rng, place)
+        self._troubles = Troubles(self._victims, self._scene, self._journal, rng, place)
+
+    def _servers(self, folder: Path, url: str | None) -> Iterator[Server]:
+        options, place = self._options, self._place
+        config = configuration(folder, -(-options.parallel // options.servers))
+        environment = self._scene.environment | dict(place.environment if isinstance(place, Clock) else {})
+        arguments: tuple[str, ...] = () if options.workers == 1 else ("--workers", str(options.workers))
+        if options.servers == 1:
+            yield Server(folder / "data", url, config, arguments, environment)
+            return
+        arguments += ("--files", str(self._scene.data), "--base-url", "http://torture.invalid")
+        for number in range(1, options.servers + 1):
+            yield Server(folder / f"data{number}", url, config, arguments, environment)
 
     def run(self) -> Figures:
         began = time.monotonic()
-        self._victim.launch()
-        self._victim.await_answers()
-        with self._server.client() as wire:
-            patient = Patient(wire)
+        self._start_all()
+        with ExitStack() as stack:
+            patient = Patient([stack.enter_context(victim.client()) for victim in self._victims])
             patient.listed()  # compiles the schemas, which several threads must not do at a time
             checker = Checker(patient, self._journal, self._journal.folder)
             numbers = range(1, self._options.clients + 1)
@@ -128,11 +139,21 @@ class _Run:
         except Exception as error:
             self._journal.violation(f"{type(error).__name__}: {error}")
 
+    def _start_all(self) -> None:
+        """Start the first one, which takes up what an earlier run has left when it is alone, and then the rest."""
+        for some in (self._victims[:1], self._victims[1:]):
+            for victim in some:
+                victim.launch()
+            for victim in some:
+                victim.await_answers()
+
     def _torture(self) -> None:
         done = 0
-        while self._troubles.kills < self._options.kills and len(self._journal.violations) < _ENOUGH:
+        until = time.monotonic() + 60 * (self._options.minutes or math.inf)
+        kills = self._options.kills or math.inf
+        while self._troubles.kills < kills and time.monotonic() < until and len(self._journal.violations) < _ENOUGH:
             pause = self._rng.choice((self._rng.uniform(0, 0.1), self._rng.uniform(0, 1.0)))
-            time.sleep(pause * self._victim.pace)
+            time.sleep(pause * min(victim.pace for victim in self._victims))
             self._troubles.next()
             done += 1
             if done % _GLANCE == 0:
@@ -141,9 +162,10 @@ class _Run:
 
     def _glance(self) -> None:
         """See that nothing is said to run that nobody runs."""
-        self._victim.check_alive()
-        if self._victim.cluster is not None:
-            eventually(self._victim.cluster.answers)  # it may be recovering still
+        for victim in self._victims:
+            victim.check_alive()
+        if self._victims[0].cluster is not None:
+            eventually(self._victims[0].cluster.answers)  # it may be recovering still
         for activity_id in remains.run_by_nobody(self._server, self._scene):
             self._journal.violation(f"{activity_id} is Executing, and nobody runs it")
 
@@ -151,9 +173,9 @@ class _Run:
         """Check everything once more: a server just started must show what the last one has shown."""
         if isinstance(self._place, Clock):
             self._place.set("+0")
-        self._victim.check_alive()
-        self._victim.kill()
-        self._victim.recover(self._rng, 0)
+        for victim in self._victims:
+            victim.kill()
+        self._start_all()
         self._glance()
         listed = patient.listed()
         known = {case.activity_id: case for case in self._journal.cases if case.activity_id is not None}
@@ -168,7 +190,7 @@ class _Run:
                 checker.look(case)
             elif case.activity_id is not None and not case.gone:
                 checker.vanished(case)
-        for wrong in [*remains.terminal_events(self._server), *remains.found_by_doctor(self._server)]:
+        for wrong in [*remains.terminal_events(self._server), *remains.found_by_doctor(self._server, self._scene)]:
             self._journal.violation(wrong)
 
     def _clean_up(self, patient: Patient) -> None:
@@ -179,18 +201,23 @@ class _Run:
         for case in left[1::2]:
             patient.call(_TERMINATE, case.activity_id)
         self._await_nothing("activities that were destroyed or have expired", patient.listed)
-        self._await_nothing("rows", lambda: [row for row in remains.rows(self._server) if not row.startswith("upload")])
-        self._server.stop()
+        rows = partial(remains.rows, self._server)
+        self._await_nothing("rows", lambda: [row for row in rows(up=True) if not row.startswith("upload")])
+        self._stop_all()
         remains.expire_uploads(self._server)
-        self._victim.launch()
-        self._victim.await_answers()
-        self._await_nothing("rows", lambda: remains.rows(self._server))
-        self._await_nothing("files", lambda: remains.files(self._server))
-        if self._server.stop() != 0:
-            self._journal.violation("the server did not stop in order")
+        self._start_all()
+        self._await_nothing("rows", lambda: rows(up=True))
+        self._await_nothing("files", lambda: remains.files(self._scene))
+        self._stop_all()
+        self._await_nothing("rows", lambda: rows(up=False))
         self._await_nothing("processes", self._scene.leftovers)
-        for wrong in remains.found_by_doctor(self._server):
+        for wrong in remains.found_by_doctor(self._server, self._scene):
             self._journal.violation(wrong)
+
+    def _stop_all(self) -> None:
+        for victim in self._victims:
+            if victim.server.stop() != 0:
+                self._journal.violation(f"{victim.server.data.name} did not stop in order")
 
     def _await_nothing(self, what: str, left: Callable[[], Sequence[object]]) -> None:
         until = time.monotonic() + remains.SOON
@@ -202,8 +229,9 @@ class _Run:
 
     def _end_all(self) -> None:
         """Leave nothing behind, whatever has happened."""
-        if self._server.process is not None and self._server.process.poll() is None:
-            self._server.kill()
+        for victim in self._victims:
+            if victim.server.process is not None and victim.server.process.poll() is None:
+                victim.server.kill()
         while targets := self._scene.targets():
             for target in targets:
                 self._scene.kill(target)
@@ -216,7 +244,7 @@ class _Run:
             kills=dict(self._troubles.counts),
             activities=len(cases),
             outcomes=dict(Counter(_outcome(case) for case in cases)),
-            recoveries=tuple(self._victim.recoveries),
+            recoveries=tuple(seconds for victim in self._victims for seconds in victim.recoveries),
             violations=tuple(self._journal.violations),
             folder=self._journal.folder,
         )

@@ -13,16 +13,22 @@ Trouble = Literal["kills", "clock", "disk"]
 class Options:
     """One run."""
 
-    kills: int
+    kills: int | None  #: None: as many as fit into the minutes
     seed: int
     database: Store = "sqlite"
     trouble: Trouble = "kills"
     keep: Path | None = None
     clients: int = 5
     parallel: int = 4
+    minutes: float | None = None  #: after which it is enough, however many were killed
+    servers: int = 1  #: that share the database and the folder of files
+    workers: int = 1  #: processes of each server
 
     def command(self) -> str:
         """Return the command that repeats it."""
-        said = f"{Path(sys.executable).name} -m tests.torture --kills {self.kills} --seed {self.seed}"
-        said += f" --database {self.database}"
+        said = f"{Path(sys.executable).name} -m tests.torture --seed {self.seed} --database {self.database}"
+        said += "" if self.kills is None else f" --kills {self.kills}"
+        said += "" if self.minutes is None else f" --minutes {self.minutes:g}"
+        said += "" if self.servers == 1 else f" --servers {self.servers}"
+        said += "" if self.workers == 1 else f" --workers {self.workers}"
         return said if self.trouble == "kills" else f"{said} --trouble {self.trouble}"

@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 from tests.acceptance.watching import database
 from tests.server import Server
 from tests.torture.targets import Scene
+from wsrf_activity.engines import processes
 from wsrf_activity.store import tables
 
 SOON = 120.0  #: seconds in which what nobody runs must be run by somebody, and what is over must be gone
@@ -30,22 +31,30 @@ def terminal_events(server: Server) -> list[str]:
 _ENDED = {topic.partition("/")[2] for topic in _LAST}
 
 
-def executing(server: Server) -> list[str]:
-    """Return the activities that are said to run."""
-    with database(server).connect() as connection:
-        table = tables.activity
-        return list(connection.execute(select(table.c.id).where(table.c.phase == "Executing")).scalars())
-
-
 def run_by_nobody(server: Server, scene: Scene) -> list[str]:
     """Return what is said to run and what nobody has taken up in all the time that may take."""
     until = time.monotonic() + SOON
-    suspects = set(executing(server))
+    suspects = _forsaken(server, scene)
     while suspects and time.monotonic() < until:
-        suspects = {activity_id for activity_id in suspects if not scene.held(activity_id)}
-        suspects &= set(executing(server))
-        time.sleep(0.05 if suspects else 0)
+        time.sleep(0.05)
+        suspects &= _forsaken(server, scene)
     return sorted(suspects)
+
+
+def _forsaken(server: Server, scene: Scene) -> set[str]:
+    """Return what is said to run and has no supervisor that lives, or among several servers no such holder."""
+    activity, holder = tables.activity.c, tables.server.c
+    query = select(activity.id, holder.pid, holder.start).where(activity.phase == "Executing")
+    query = query.join_from(tables.activity, tables.server, holder.id == activity.holder, isouter=True)
+    with database(server).connect() as connection:
+        found = connection.execute(query).all()
+    dead = {row.id for row in found if server.database and not _lives(row.pid, row.start)}
+    return dead | {row.id for row in found if not scene.held(row.id)}
+
+
+def _lives(pid: int | None, start: int | None) -> bool:
+    process = None if pid is None else processes.find(pid)
+    return process is not None and process.start == start
 
 
 def expire_uploads(server: Server) -> None:
@@ -55,21 +64,22 @@ def expire_uploads(server: Server) -> None:
         connection.execute(update(tables.upload).values(expires=past))
 
 
-def found_by_doctor(server: Server) -> list[str]:
+def found_by_doctor(server: Server, scene: Scene) -> list[str]:
     """Return what `wsrf-activity doctor` finds wrong, with every file read."""
-    command = [sys.executable, "-m", "wsrf_activity", "doctor", "--deep", "--data", str(server.data)]
+    command = [sys.executable, "-m", "wsrf_activity", "doctor", "--deep", "--data", str(scene.data)]
     command += ["--database", server.database] if server.database else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return [] if done.returncode == 0 else [f"the doctor disagrees: {done.stdout}{done.stderr}"]
 
 
-def rows(server: Server) -> list[str]:
-    """Return all rows of all tables."""
+def rows(server: Server, *, up: bool) -> list[str]:
+    """Return all rows of all tables, but for what servers that are up say of themselves."""
+    read = [table for table in tables.metadata.sorted_tables if not up or table is not tables.server]
     with database(server).connect() as connection:
-        return [f"{t.name} {row}" for t in tables.metadata.sorted_tables for row in connection.execute(select(t))]
+        return [f"{table.name} {row}" for table in read for row in connection.execute(select(table))]
 
 
-def files(server: Server) -> list[str]:
-    """Return all that lies below the data folder for any activity or input."""
+def files(scene: Scene) -> list[str]:
+    """Return all that lies below the folder of files for any activity or input."""
     patterns = ("activities/*/*", "uploads/*", "staging/*")
-    return [str(path.relative_to(server.data)) for pattern in patterns for path in server.data.glob(pattern)]
+    return [str(path.relative_to(scene.data)) for pattern in patterns for path in scene.data.glob(pattern)]

@@ -35,7 +35,7 @@ class Target:
 class Scene:
     """The processes and attempts of one run."""
 
-    data: Path
+    data: Path  #: where the files are of which work is made
     mark: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @property

@@ -5,27 +5,32 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tests.torture.journal import Journal
 from tests.torture.places import Clock, Disk
 from tests.torture.targets import DISK, JOB, SUPERVISOR, ZYGOTE, Scene, choose
 from tests.torture.victim import Victim
+from tests.torture.work import LEASE
 from wsrf_activity.engines import processes
 
 #: How often each is chosen. Killing the server costs most: each time Python starts anew.
 _WEIGHTS = {"server": 24, "recovery": 12, "together": 8, "zygote": 8, "supervisor": 14, "job": 12, "stop": 5}
 _WEIGHTS_OF_POSTGRESQL = {"postgresql": 8, "backend": 10}
+_WEIGHTS_OF_WORKERS = {"worker": 24}
 _NO_KILLS = ("stop", "clock", "disk")
 
 
 class Troubles:
-    """All that can happen to one server."""
+    """All that can happen to servers: to one at a time, while the others live."""
 
     def __init__(
-        self, victim: Victim, scene: Scene, journal: Journal, rng: random.Random, place: Clock | Disk | None
+        self, victims: Sequence[Victim], scene: Scene, journal: Journal, rng: random.Random, place: Clock | Disk | None
     ) -> None:
-        self._victim = victim
+        self._victims = victims
+        self._victim = victims[0]  #: whose turn it is
+        self._cluster = victims[0].cluster
+        self._shares = len(victims) > 1 or "--workers" in victims[0].server.arguments
         self._scene = scene
         self._journal = journal
         self._rng = rng
@@ -39,12 +44,15 @@ class Troubles:
 
     def next(self) -> None:
         """Do one thing."""
-        weights = dict(_WEIGHTS) | (_WEIGHTS_OF_POSTGRESQL if self._victim.cluster else {})
+        weights = dict(_WEIGHTS) | (_WEIGHTS_OF_POSTGRESQL if self._cluster else {})
+        weights |= _WEIGHTS_OF_WORKERS if "--workers" in self._victim.server.arguments else {}
         weights |= {"clock": 30} if isinstance(self._place, Clock) else {}
         weights |= {"disk": 20} if isinstance(self._place, Disk) else {}
         name = self._rng.choices(list(weights), list(weights.values()))[0]
+        if len(self._victims) > 1:
+            self._victim = self._rng.choice(self._victims)
         self._victim.check_alive()
-        self._journal.note("trouble", None, name)
+        self._journal.note("trouble", None, f"{name} {self._victim.server.data.name}")
         doing: dict[str, Callable[[], int]] = {
             "server": self._server,
             "recovery": self._recovery,
@@ -52,6 +60,7 @@ class Troubles:
             "zygote": lambda: self._one(ZYGOTE),
             "supervisor": lambda: self._one(SUPERVISOR),
             "job": lambda: self._one(JOB),
+            "worker": lambda: self._victim.kill_worker(self._rng),
             "stop": self._stop,
             "postgresql": self._postgresql,
             "backend": self._backend,
@@ -89,7 +98,9 @@ class Troubles:
         return 1
 
     def _stop(self) -> int:
-        self._victim.stop_and_go(self._rng.uniform(0.3, 2.0))
+        """Stop it for a moment, or where others may take it for dead for longer than that needs."""
+        seconds = (LEASE, 3 * LEASE) if self._shares else (0.3, 2.0)
+        self._victim.stop_and_go(self._rng, self._rng.uniform(*seconds))
         return 1
 
     def _clock(self) -> int:
@@ -106,19 +117,18 @@ class Troubles:
         return 1
 
     def _postgresql(self) -> int:
-        assert self._victim.cluster is not None
-        self._victim.cluster.crash()
+        assert self._cluster is not None
+        self._cluster.crash()
         time.sleep(self._rng.uniform(0, 1.0))
-        if not self._victim.cluster.start():
+        if not self._cluster.start():
             raise RuntimeError("PostgreSQL does not start again")
         return 1
 
     def _backend(self) -> int:
         """Kill one of PostgreSQL's processes: it ends all the others, and recovers by itself."""
-        cluster = self._victim.cluster
-        assert cluster is not None
-        assert cluster.process is not None
-        found = sorted(child.pid for child in processes.below(cluster.process.pid))
+        assert self._cluster is not None
+        assert self._cluster.process is not None
+        found = sorted(child.pid for child in processes.below(self._cluster.process.pid))
         if not found:
             return 0
         os.kill(self._rng.choice(found), signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import random
 import signal
 import time
@@ -9,8 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.databases import Cluster
-from tests.server import Server
+from tests.server import Server, Wire
 from tests.torture.journal import Journal
+from wsrf_activity.engines import processes
 
 _START = 300.0  #: seconds after which a start hangs, on a machine that is busy
 
@@ -30,6 +32,16 @@ class Victim:
         """Its process."""
         assert self.server.process is not None
         return self.server.process.pid
+
+    @property
+    def serving(self) -> list[int]:
+        """The processes that answer: itself, or its workers where it has some."""
+        children = (child.pid for child in processes.below(self.pid) if child.parent == self.pid)
+        return sorted(children) if "--workers" in self.server.arguments else [self.pid]
+
+    def client(self) -> Wire:
+        """Return a client of this very server, whatever address it gives to the world."""
+        return Wire(f"http://127.0.0.1:{(self.server.data / 'port').read_text()}", self.server.token)
 
     @property
     def pace(self) -> float:
@@ -72,12 +84,23 @@ class Victim:
         self.launch()
         self.await_answers()
 
-    def stop_and_go(self, seconds: float) -> None:
-        """Stop it for a while, as a laptop that sleeps."""
-        assert self.server.process is not None
-        self.server.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self.server.process.send_signal(signal.SIGCONT)
+    def stop_and_go(self, rng: random.Random, seconds: float) -> None:
+        """Stop it, or one of its workers, for a while, as a laptop that sleeps."""
+        pidfd = os.pidfd_open(rng.choice(self.serving))
+        try:
+            signal.pidfd_send_signal(pidfd, signal.SIGSTOP)
+            time.sleep(seconds)
+            with contextlib.suppress(ProcessLookupError):  # a worker, and its server has given it up
+                signal.pidfd_send_signal(pidfd, signal.SIGCONT)
+        finally:
+            os.close(pidfd)
+
+    def kill_worker(self, rng: random.Random) -> int:
+        """Kill one of its workers, if there is one just now; another one takes its place."""
+        serving = self.serving
+        if serving:
+            os.kill(rng.choice(serving), signal.SIGKILL)
+        return len(serving[:1])
 
     def check_alive(self) -> None:
         """See that it has not ended by itself; start it again where it has, and say so."""

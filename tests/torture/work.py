@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HUGE = 1_500_000  #: bytes
+LEASE = 3  #: seconds, of servers that share a database
 LIMIT = 1  #: seconds of work, where there is a limit
 
 #: Which kind, for whom, how many seconds. What is endless is ended by a client, by a limit or by its termination time.
@@ -96,7 +97,8 @@ def configuration(folder: Path, parallel: int) -> str:
     script = folder / "work.sh"
     script.write_text(_SCRIPT.replace("@TRACES@", str(traces)).replace("@HUGE@", str(HUGE)))
     services = [_SERVICE.format(name=kind.name, script=script, settings=kind.settings) for kind in KINDS]
-    return f'[limits]\nparallel = {parallel}\nwait = "PT5S"\ngrace = "PT0.3S"\n' + "".join(services)
+    limits = f'[limits]\nparallel = {parallel}\nwait = "PT5S"\ngrace = "PT0.3S"\nlease = "PT{LEASE}S"\n'
+    return limits + "".join(services)
 
 
 @dataclass(frozen=True)
