@@ -99,7 +99,8 @@ class Victim:
         """Kill one of its workers, if there is one just now; another one takes its place."""
         serving = self.serving
         if serving:
-            os.kill(rng.choice(serving), signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it came to its end by itself
+                os.kill(rng.choice(serving), signal.SIGKILL)
         return len(serving[:1])
 
     def check_alive(self) -> None:
