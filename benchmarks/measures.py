@@ -16,13 +16,13 @@ from benchmarks.processes import Server, activity_server, canned_server, put_on,
 
 _CORES = os.cpu_count() or 1
 _TRUE = shutil.which("true") or "/bin/true"
-_ENVELOPE = (
+ENVELOPE = (
     '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:act="urn:wsrf-activity:1"'
     ' xmlns:rp="http://docs.oasis-open.org/wsrf/rp-2"><s:Body>{}</s:Body></s:Envelope>'
 )
-_CREATE = _ENVELOPE.format("<act:CreateActivity><act:Service>nothing</act:Service></act:CreateActivity>")
-_WAIT = _ENVELOPE.format("<act:Wait/>")
-_GET = _ENVELOPE.format("<rp:GetResourceProperty>act:Phase</rp:GetResourceProperty>")
+_CREATE = ENVELOPE.format("<act:CreateActivity><act:Service>nothing</act:Service></act:CreateActivity>")
+_WAIT = ENVELOPE.format("<act:Wait/>")
+_GET = ENVELOPE.format("<rp:GetResourceProperty>act:Phase</rp:GetResourceProperty>")
 _CONFIG = """
 [limits]
 parallel = {parallel}

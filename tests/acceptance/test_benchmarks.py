@@ -9,16 +9,33 @@ from benchmarks.measures import RATIOS
 
 ROW = re.compile(r"\| ([^|]+) \| \d+ \| ([^|]+) \| \d+ \| \*\*\d+\.\d{3}\*\* \| \S+ to \S+ \| \d+%, \d+% \|")
 
+RECOVERY = re.compile(r"\| ([^|]+) \| [\d.]+ s \| [^|]+ s \| \*\*[\d.]+\*\* \| ([\d.]+ s)? \| (?:\*\*[\d.]+\*\*)? \|")
+
 
 def test_every_ratio_has_its_line() -> None:
     """Each is measured against its own limit, by real servers; short times are enough for the form."""
-    command = [sys.executable, "-m", "benchmarks", "--rounds", "1", "--seconds", "0.05"]
-    root = Path(__file__).resolve().parents[2]
-    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
-    assert run.returncode == 0, run.stderr
-    machine, empty, _, _, *rows = run.stdout.splitlines()
-    assert "Python" in machine
-    assert "rounds: 1" in machine
-    assert empty == ""
+    rows = table("benchmarks", "--rounds", "1", "--seconds", "0.05")
     found = [match.groups() for row in rows if (match := ROW.fullmatch(row))]
     assert found == [(ratio.title, ratio.limit) for ratio in RATIOS.values()]
+
+
+def test_recovery_is_compared_with_the_start_of_an_empty_server() -> None:
+    """A few stored and running ones are enough for the form."""
+    rows = table("benchmarks.recovery", "--rounds", "1", "--stored", "20", "--running", "2")
+    found = [match.groups() for row in rows if (match := RECOVERY.fullmatch(row))]
+    titles = ["nothing", "20 activities stored", "20 stored, 2 running"]
+    assert [title for title, _ in found] == titles
+    assert [bool(held) for _, held in found] == [False, False, True]
+
+
+def table(module: str, *arguments: str) -> list[str]:
+    """Run a benchmark and return the rows of its table."""
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, "-m", module, *arguments]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=300)
+    assert run.returncode == 0, run.stderr
+    on, empty, _, _, *rows = run.stdout.splitlines()
+    assert "Python" in on
+    assert "rounds: 1" in on
+    assert empty == ""
+    return rows
