@@ -106,7 +106,7 @@ def test_the_work_of_killed_and_paused_servers_goes_on(
         holds[2].open()
         assert (late.ended(made[2]), late.result(made[2])) == ("Completed", b"in\nover\n")
         assert {wire.property(each, "Attempt") for each in made} == {"1"}
-        place = Place(data=front.data, files=front.data.with_name("files"), database=url)
+        place = Place(data=other.data, files=other.data.with_name("files"), database=url)
         assert examine(place, deep=True) == Examined(activities=3, served=True)
 
 

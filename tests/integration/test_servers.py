@@ -240,7 +240,9 @@ class TestLeases:
 
 
 async def pause(house: House, **values: str) -> None:
-    """Have it be as if a server had been stopped for longer than its lease."""
+    """Have it be as if a server had been stopped for longer than its lease, and in the middle of nothing."""
+    for activity_id in house.manager._runner.held():
+        await until(partial(noted, house, activity_id))
     lease = house.manager._lease
     assert house.manager._membership._task is not None
     house.manager._membership._task.cancel()

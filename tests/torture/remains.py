@@ -66,17 +66,8 @@ def expire_uploads(server: Server) -> None:
 
 def found_by_doctor(server: Server, scene: Scene) -> list[str]:
     """Return what `wsrf-activity doctor` finds wrong, with every file read."""
-    command = [
-        sys.executable,
-        "-m",
-        "wsrf_activity",
-        "doctor",
-        "--deep",
-        "--data",
-        str(server.data),
-        "--files",
-        str(scene.data),
-    ]
+    command = [sys.executable, "-m", "wsrf_activity", "doctor", "--deep"]
+    command += ["--data", str(server.data), "--files", str(scene.data)]
     command += ["--database", server.database] if server.database else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return [] if done.returncode == 0 else [f"the doctor disagrees: {done.stdout}{done.stderr}"]
