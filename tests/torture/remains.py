@@ -74,8 +74,9 @@ def found_by_doctor(server: Server, scene: Scene) -> list[str]:
 
 
 def rows(server: Server, *, up: bool) -> list[str]:
-    """Return all rows of all tables, but for what servers that are up say of themselves."""
-    read = [table for table in tables.metadata.sorted_tables if not up or table is not tables.server]
+    """Return all rows of all tables, but for who had a role last, and what servers that are up say of themselves."""
+    passed = (tables.role, tables.server) if up else (tables.role,)
+    read = [table for table in tables.metadata.sorted_tables if table not in passed]
     with database(server).connect() as connection:
         return [f"{table.name} {row}" for table in read for row in connection.execute(select(table))]
 
