@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self, TypeVar
+from typing import IO, Self, TypeVar, Unpack
 
 from lxml import etree
 
@@ -22,11 +22,14 @@ from wsrf_activity.client.errors import (
     WaitTimeout,
 )
 from wsrf_activity.client.exchange import Exchange
+from wsrf_activity.client.following import Events, chosen
 from wsrf_activity.client.outputs import Outputs
 from wsrf_activity.client.patience import AWAY, Deadline, Patience
 from wsrf_activity.client.references import Reference
 from wsrf_activity.client.streams import ResultStream
+from wsrf_activity.client.subscriptions import Subscription, Whom, subscribe
 from wsrf_activity.client.values import Described, Entry, Properties, State
+from wsrf_activity.client.written import EVENTS, Subscribing
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import ActivityError, Progress
 from wsrf_activity.model.lifetime import parse_time
@@ -223,6 +226,39 @@ class Activity:
         """End the work; the record and its results so far stay. Return the phase that it is in then."""
         call = replace(calls.abort(reason), if_version=if_version)
         return await self._ask(call, lambda found: values.needed(found, "Phase", Phase))
+
+    def events(
+        self,
+        *,
+        topics: str | Iterable[str] | None = EVENTS,
+        content: str | None = None,
+        namespaces: Mapping[str, str] | None = None,
+        from_sequence: int | None = 1,
+        follow: bool = False,
+    ) -> Events:
+        """Return what happens to it, to be used with ``async for``: from its beginning to the end of its work.
+
+        None is told twice, and none is missing, however often the server is restarted meanwhile: they are fetched from
+        a pull point, which keeps what was not acknowledged, and needs no port here that the server could reach.
+
+        ``topics`` are paths such as "StatusChanged/Failed" or "wsrfrl:TerminationTime"; None is all, those of each
+        property too. ``content`` is XPath 1.0 that a message has to satisfy, with ``namespaces`` beside the usual ones.
+        ``from_sequence`` is where to begin; None is now. The events that end it come always, whatever the filters say;
+        with ``follow`` it goes on until the record of the activity is gone. Leaving the loop ends the subscription.
+        Raises, when begun, ResourceUnknown and the faults of filters, and Unreachable after a day without the server.
+        """
+        return Events(self._exchange, [self.reference], chosen(topics, content, namespaces), from_sequence, follow)
+
+    async def subscribe(self, consumer: Whom, **options: Unpack[Subscribing]) -> Subscription:
+        """Have a consumer told what happens: a `Consumer`, or the address or endpoint reference of one elsewhere.
+
+        ``topics`` (None: all), ``content`` and ``namespaces`` are as in `events`, ``properties`` is XPath over the
+        property document, ``lifetime`` a timedelta, a datetime or NEVER. The policies: ``from_sequence``, ``raw``,
+        ``latest_only``, ``at_most_every``, ``verify`` (the consumer has to confirm), ``secret`` (signs; a `Consumer`
+        brings its own), ``credentials`` (user and password, or a token). Raises SubscribeRefused, ResourceUnknown,
+        InitialTerminationTimeRejected, and the faults of filters and policies.
+        """
+        return await subscribe(self._exchange, self.reference, consumer, **options)
 
     async def destroy(self, *, if_version: int | None = None) -> None:
         """End the work and remove everything. Raises ResourceUnknown where that is done already."""

@@ -11,17 +11,21 @@ from lxml import etree
 
 from wsrf_activity.client.activities import Activity, Result, Stream
 from wsrf_activity.client.calls import Listing, Options, Parameter, Start
+from wsrf_activity.client.consumers import AwaitedConsumer as Consumer
 from wsrf_activity.client.exchange import Exchange
+from wsrf_activity.client.following import Events, chosen
 from wsrf_activity.client.inputs import Input
 from wsrf_activity.client.ports import AwaitedPort, Port
 from wsrf_activity.client.references import Reference
+from wsrf_activity.client.subscriptions import Subscription, Whom, subscribe
 from wsrf_activity.client.values import Entry, read_entries
 from wsrf_activity.client.where import Where
+from wsrf_activity.client.written import EVENTS, Subscribing
 from wsrf_activity.model import ns
 from wsrf_activity.model.lifetime import Requested
 from wsrf_activity.model.phases import Phase
 
-__all__ = ["Activity", "Result", "Service", "Stream", "connect"]
+__all__ = ["Activity", "Consumer", "Events", "Result", "Service", "Stream", "Subscription", "connect"]
 PATIENCE = 60.0  #: seconds that a server may stay away where no other time is given
 
 
@@ -164,6 +168,35 @@ class Service:
         """Return one page of a listing, and where the next one begins (None: there is none)."""
         entries, following = await self.exchange.ask(wanted.call(cursor), None, _page)
         return [Activity(self.exchange, entry.reference, entry) for entry in entries], following
+
+    def events(
+        self,
+        *activities: Activity,
+        topics: str | Iterable[str] | None = EVENTS,
+        content: str | None = None,
+        namespaces: Mapping[str, str] | None = None,
+        from_sequence: int | None = 1,
+        follow: bool = False,
+    ) -> Events:
+        """Return what happens to these activities, until the work of all is over, as `Activity.events` does.
+
+        Without activities: what happens from now on to all of yours, also those that are still to be started, without
+        end; ``async with`` says when now is. ``from_sequence`` and ``follow`` then mean nothing.
+        """
+        wanted = chosen(topics, content, namespaces)
+        return Events(self.exchange, [each.reference for each in activities], wanted, from_sequence, follow)
+
+    async def subscribe(self, consumer: Whom, **options: Unpack[Subscribing]) -> Subscription:
+        """Have a consumer told what happens to all of your activities from now on, as `Activity.subscribe` says."""
+        return await subscribe(self.exchange, None, consumer, **options)
+
+    def subscription(self, text: str | Reference) -> Subscription:
+        """Return a subscription of old: from what ``str(subscription)`` gave, or its address. Nothing is asked yet.
+
+        Raises ValueError for what is none.
+        """
+        reference = text if isinstance(text, Reference) else Reference.parse(text, self.base)
+        return Subscription(self.exchange, reference)
 
 
 def _created(response: etree._Element) -> Reference:

@@ -16,6 +16,7 @@ from wsrf_activity.client.patience import Deadline, Patience
 from wsrf_activity.client.ports import ANSWER, Answer, Body, Message, Port
 from wsrf_activity.client.references import Reference, parse_xml
 from wsrf_activity.client.where import Where
+from wsrf_activity.client.written import Written
 from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Addresses
 
@@ -59,7 +60,7 @@ class Exchange:
 
     async def ask(
         self,
-        call: Call,
+        call: Call | Written,
         to: Reference | None,
         read: Callable[[etree._Element], T],
         *,
@@ -80,16 +81,21 @@ class Exchange:
                 patience.answered()
                 return _understood(read, child)
 
-    async def _once(self, call: Call, to: Reference | None, within: float) -> etree._Element:
-        document = await self.document()
+    async def _once(self, call: Call | Written, to: Reference | None, within: float) -> etree._Element:
         address = self.where.current(to.address) if to else Addresses(self.where.base).service
+        timeout = within + (_GRACE if within else ANSWER)
+        if isinstance(call, Written):
+            content = call.envelope(address, to.parameters() if to else [])
+            headers = {**call.headers, **self.where.headers(address)}
+            return read_answer(await self.port.post(address, content, headers, timeout), address)
+        document = await self.document()
         message = Message(
             document=document,
             address=address,
             call=call,
             parameters=to.parameters() if to else [],
             headers=self.where.headers(address),
-            timeout=within + (_GRACE if within else ANSWER),
+            timeout=timeout,
         )
         return read_answer(await self.port.soap(message), address)
 

@@ -72,6 +72,9 @@ class Port(Protocol):
     async def soap(self, message: Message) -> Answer:
         """Send a request and return its answer. Raises Unreachable."""
 
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Answer:
+        """POST a message that is written already. Raises Unreachable."""
+
     async def open(self, url: str, headers: Mapping[str, str]) -> Body:
         """Begin to GET something. Raises Unreachable."""
 
@@ -157,8 +160,11 @@ def _write_text(envelope: etree._Element, text: str, prefixes: Mapping[str, str]
 
 
 def _options(message: Message, headers: Mapping[str, str]) -> dict[str, Any]:
-    timeout = httpx.Timeout(message.timeout, connect=min(CONNECT, message.timeout))
-    return {"headers": [*headers.items(), *message.headers.items()], "timeout": timeout}
+    return {"headers": [*headers.items(), *message.headers.items()], "timeout": _limit(message.timeout)}
+
+
+def _limit(seconds: float) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=min(CONNECT, seconds))
 
 
 def _binding(message: Message) -> Any:
@@ -225,6 +231,11 @@ class BlockingPort:
         with reaching(message.address):
             return _answer(_operation(self._http, message)())
 
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Answer:
+        """POST."""
+        with reaching(url):
+            return _answer(self._http.post(url, content=content, headers=headers, timeout=_limit(timeout)))
+
     async def open(self, url: str, headers: Mapping[str, str]) -> Body:
         """Begin to GET."""
         request = self._http.build_request("GET", url, headers={**headers, **_UNENCODED}, timeout=_STREAMED)
@@ -278,6 +289,11 @@ class AwaitedPort:
         """Send by zeep.AsyncClient."""
         with reaching(message.address):
             return _answer(await _operation(self._http, message)())
+
+    async def post(self, url: str, content: bytes, headers: Mapping[str, str], timeout: float) -> Answer:
+        """POST."""
+        with reaching(url):
+            return _answer(await self._http.post(url, content=content, headers=headers, timeout=_limit(timeout)))
 
     async def open(self, url: str, headers: Mapping[str, str]) -> Body:
         """Begin to GET."""

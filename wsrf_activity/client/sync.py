@@ -1,13 +1,12 @@
 """The client that blocks: each method drives the coroutine of the same name over a port that blocks."""
 
-import io
 import os
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self, Unpack, cast
+from typing import BinaryIO, Self, Unpack
 
 import httpx
 from lxml import etree
@@ -15,13 +14,19 @@ from lxml import etree
 from wsrf_activity.client import activities, aio, calls
 from wsrf_activity.client.calls import Listing, Options, Parameter
 from wsrf_activity.client.inputs import Input
-from wsrf_activity.client.ports import BLOCK, BlockingPort, run
+from wsrf_activity.client.ports import BlockingPort, run
 from wsrf_activity.client.references import Reference
+from wsrf_activity.client.subscriptions import Whom
+from wsrf_activity.client.sync_events import Events, Subscription
+from wsrf_activity.client.sync_results import Result, file_of
 from wsrf_activity.client.values import Entry, Properties, State
 from wsrf_activity.client.where import Where
+from wsrf_activity.client.written import EVENTS, Subscribing
 from wsrf_activity.model.activity import ActivityError, Progress
 from wsrf_activity.model.lifetime import Requested
 from wsrf_activity.model.phases import ErrorStatus, Phase, Status
+
+__all__ = ["Activity", "Result", "Service", "connect"]
 
 
 def connect(
@@ -147,6 +152,37 @@ class Service:
             if cursor is None:
                 return
 
+    def events(
+        self,
+        *activities: "Activity",
+        topics: str | Iterable[str] | None = EVENTS,
+        content: str | None = None,
+        namespaces: Mapping[str, str] | None = None,
+        from_sequence: int | None = 1,
+        follow: bool = False,
+    ) -> Events:
+        """Return what happens to these activities, until the work of all is over, as `Activity.events` does.
+
+        Without activities: what happens from now on to all of yours, also those that are still to be started, without
+        end. ``from_sequence`` and ``follow`` then mean nothing.
+        """
+        cores = [each.core for each in activities]
+        core = self.core.events(
+            *cores, topics=topics, content=content, namespaces=namespaces, from_sequence=from_sequence, follow=follow
+        )
+        return Events(core)
+
+    def subscribe(self, consumer: Whom, **options: Unpack[Subscribing]) -> Subscription:
+        """Have a consumer told what happens to all of your activities from now on, as `Activity.subscribe` says."""
+        return Subscription(run(self.core.subscribe(consumer, **options)))
+
+    def subscription(self, text: str | Reference) -> Subscription:
+        """Return a subscription of old: from what ``str(subscription)`` gave, or its address. Nothing is asked yet.
+
+        Raises ValueError for what is none.
+        """
+        return Subscription(self.core.subscription(text))
+
 
 class Activity:
     """One activity: a handle with which to ask for what is so now. ``str()`` of it is the text to store.
@@ -236,11 +272,11 @@ class Activity:
         return run(self.core.progress)
 
     @property
-    def results(self) -> "tuple[Result, ...]":
+    def results(self) -> tuple[Result, ...]:
         """Its results, which are there when it has ended."""
         return tuple(map(Result, run(self.core.results)))
 
-    def result(self, name: str = "result") -> "Result":
+    def result(self, name: str = "result") -> Result:
         """Return the result of that name: the usual one is what a command wrote to standard output.
 
         Raises NoSuchResult.
@@ -253,7 +289,7 @@ class Activity:
         Of an activity that has not ended it gives what there is. Where the line breaks it is taken up again, and at its
         end the SHA-256 is checked. Reading raises NoSuchResult, ResourceUnknown, CorruptResult, Unreachable.
         """
-        return _file(self.core.open(name))
+        return file_of(self.core.open(name))
 
     def stream(self, name: str = "stdout", *, follow: bool = True) -> Iterator[bytes]:
         """Yield the bytes of an output while the work writes them, until it has ended and all of them came.
@@ -312,77 +348,42 @@ class Activity:
         """End the work; the record and its results so far stay. Return the phase that it is in then."""
         return run(self.core.abort(reason, if_version=if_version))
 
+    def events(
+        self,
+        *,
+        topics: str | Iterable[str] | None = EVENTS,
+        content: str | None = None,
+        namespaces: Mapping[str, str] | None = None,
+        from_sequence: int | None = 1,
+        follow: bool = False,
+    ) -> Events:
+        """Return what happens to it, to be used with ``for``: from its beginning to the end of its work.
+
+        None is told twice, and none is missing, however often the server is restarted meanwhile: they are fetched from
+        a pull point, which keeps what was not acknowledged, and needs no port here that the server could reach.
+
+        ``topics`` are paths such as "StatusChanged/Failed" or "wsrfrl:TerminationTime"; None is all, those of each
+        property too. ``content`` is XPath 1.0 that a message has to satisfy, with ``namespaces`` beside the usual ones.
+        ``from_sequence`` is where to begin; None is now. The events that end it come always, whatever the filters say;
+        with ``follow`` it goes on until the record of the activity is gone. Leaving the loop ends the subscription.
+        Raises ResourceUnknown and the faults of filters, and Unreachable after a day without the server.
+        """
+        core = self.core.events(
+            topics=topics, content=content, namespaces=namespaces, from_sequence=from_sequence, follow=follow
+        )
+        return Events(core)
+
+    def subscribe(self, consumer: Whom, **options: Unpack[Subscribing]) -> Subscription:
+        """Have a consumer told what happens: a `Consumer`, or the address or endpoint reference of one elsewhere.
+
+        ``topics`` (None: all), ``content`` and ``namespaces`` are as in `events`, ``properties`` is XPath over the
+        property document, ``lifetime`` a timedelta, a datetime or NEVER. The policies: ``from_sequence``, ``raw``,
+        ``latest_only``, ``at_most_every``, ``verify`` (the consumer has to confirm), ``secret`` (signs; a `Consumer`
+        brings its own), ``credentials`` (user and password, or a token). Raises SubscribeRefused, ResourceUnknown,
+        InitialTerminationTimeRejected, and the faults of filters and policies.
+        """
+        return Subscription(run(self.core.subscribe(consumer, **options)))
+
     def destroy(self, *, if_version: int | None = None) -> None:
         """End the work and remove everything. Raises ResourceUnknown where that is done already."""
         run(self.core.destroy(if_version=if_version))
-
-
-class Result:
-    """One result of an activity that has ended."""
-
-    def __init__(self, core: activities.Result) -> None:
-        """Take it from an activity."""
-        self.core = core
-
-    @property
-    def name(self) -> str:
-        """Its name, the only one of its activity's."""
-        return self.core.name
-
-    @property
-    def media_type(self) -> str:
-        """What kind of data it is, as far as the service says."""
-        return self.core.media_type
-
-    @property
-    def size(self) -> int | None:
-        """How many bytes it has."""
-        return self.core.size
-
-    @property
-    def sha256(self) -> str | None:
-        """Their SHA-256, in lower-case hex."""
-        return self.core.sha256
-
-    @property
-    def href(self) -> str:
-        """Where it is, for whatever speaks HTTP."""
-        return self.core.href
-
-    def read(self) -> bytes:
-        """Return all of it; a small one came with its description. Raises CorruptResult, Unreachable."""
-        return run(self.core.read())
-
-    def open(self) -> BinaryIO:
-        """Return a binary file of its bytes."""
-        return _file(self.core.open())
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write it to a file, as `Activity.save` does."""
-        return run(self.core.save(path))
-
-
-class _Raw(io.RawIOBase):
-    """A stream as Python's files read from it."""
-
-    def __init__(self, stream: activities.Stream) -> None:
-        super().__init__()
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any, /) -> int:  # collections.abc has its type, Buffer, from 3.12 on
-        view = memoryview(into).cast("B")
-        data = run(self._stream.block(len(view)))
-        view[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        if not self.closed:
-            run(self._stream.close())
-        super().close()
-
-
-def _file(stream: activities.Stream) -> BinaryIO:
-    return cast(BinaryIO, io.BufferedReader(_Raw(stream), BLOCK))
