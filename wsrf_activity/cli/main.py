@@ -13,6 +13,7 @@ from wsrf_activity.cli.activities import entries
 from wsrf_activity.cli.conformance import conformance
 from wsrf_activity.cli.doctor import doctor
 from wsrf_activity.cli.problems import TIMED_OUT, NoSuchActivity, Unreachable, Usage
+from wsrf_activity.cli.watch import watch
 
 PATIENCE = 600.0  #: seconds that a server may stay away while it is waited for
 
@@ -236,6 +237,7 @@ def _destroy(options: quick.Options, which: str) -> int:
 
 app.command()(doctor)
 app.command()(conformance)
+app.command()(watch)
 
 
 def main() -> None:

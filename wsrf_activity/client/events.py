@@ -30,7 +30,7 @@ class Event:
     id: str | None  #: the same however often the event is delivered; of one server's
     sequence: int | None  #: the place among the events of its activity, from 1; several messages may tell of one
     time: datetime | None = None  #: when it happened; not said of a property
-    subscription: Reference | None = field(default=None, repr=False)  #: why it comes
+    subscription: Reference | None = field(default=None, repr=False, compare=False)  #: why it comes
     payload: etree._Element | None = field(default=None, repr=False, compare=False)  #: the message itself
 
     @property

@@ -10,7 +10,7 @@ from typing import Final, Self
 from lxml import etree
 
 from wsrf_activity.client import written
-from wsrf_activity.client.errors import ClientProblem, TooBusy
+from wsrf_activity.client.errors import ClientProblem, MultipleTopics, NoCurrentMessage, TooBusy
 from wsrf_activity.client.events import Event, Recent, Terminated, read_messages
 from wsrf_activity.client.exchange import Exchange
 from wsrf_activity.client.outputs import Outputs
@@ -96,7 +96,9 @@ class Events:
         """Take it from `Activity.events` or `Service.events`."""
         self._exchange = exchange
         self._activities = activities
-        self._wanted = wanted if follow or not activities else written.with_ends(wanted)
+        ends = bool(activities) and not follow
+        self._wanted = written.with_ends(wanted) if ends else wanted
+        self._doubtful = wanted.get("topics") if ends and wanted.get("topics") is not written.EVENTS else None
         self._from = from_sequence
         self._follow = follow
         self._followed: dict[str | None, _Followed] = {}
@@ -133,6 +135,8 @@ class Events:
             return
         self._begun = True
         try:
+            if self._doubtful is not None:
+                await self._check(self._doubtful)
             self._pull_point = await PullPoint.create(self._exchange)
             if not self._activities:
                 await subscribe(self._exchange, None, self._pull_point.reference, **self._wanted)
@@ -162,6 +166,11 @@ class Events:
         pull_point, self._pull_point = self._pull_point, None
         if pull_point is not None:
             await pull_point.destroy()
+
+    async def _check(self, topics: str | Iterable[str]) -> None:
+        """Have topics refused that nobody publishes: beside those that end an activity they would go unnoticed."""
+        with suppress(NoCurrentMessage, MultipleTopics):
+            await self._exchange.ask(written.get_current_message(topics), self._activities[0], lambda response: None)
 
     async def _fetch(self, pull_point: PullPoint, seconds: float) -> list[Event]:
         paused = Deadline(min(seconds, 1.0))  # a server whose limit is tiny must not be asked in a tight loop
@@ -211,7 +220,8 @@ def chosen(
     topics: str | Iterable[str] | None, content: str | None, namespaces: Mapping[str, str] | None
 ) -> Subscribing:
     """Return what is to be told, as a subscription has it."""
-    return {"topics": topics, "content": content, "namespaces": namespaces or {}}
+    several = topics if topics is None or isinstance(topics, str) else tuple(topics)
+    return {"topics": several, "content": content, "namespaces": namespaces or {}}
 
 
 def _created(response: etree._Element) -> Reference:

@@ -85,7 +85,7 @@ class Subscription:
         return await self._ask(written.document(), lambda response: _read_properties(response[0]))
 
     async def renew(self, lifetime: Requested) -> datetime | None:
-        """Change when it ends: a timedelta from now, an aware datetime, or NEVER. Return when that is.
+        """Change when it ends: a timedelta from now, an aware datetime, or NEVER where it may be. Return when that is.
 
         Delivery that was given up is begun again. Raises RenewalRejected, ResourceUnknown.
         """

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final, TypedDict
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -29,6 +30,12 @@ _DOCUMENT: Final = (
 )
 _NAMES: Final = {name: ns.PREFIXES[name] for name in ("wsnt", "wsa", "act", "xsi")}
 
+_BEGINNING: Final = (
+    f'<?xml version="1.0" encoding="utf-8"?>\n<soap:Envelope xmlns:soap="{ns.S11}" xmlns:wsa="{ns.WSA}"><soap:Header>'
+).encode()
+_MIDDLE: Final = b"</soap:Header><soap:Body>"
+_END: Final = b"</soap:Body></soap:Envelope>"
+
 
 class Subscribing(TypedDict, total=False):
     """What a subscription may say beside the consumer. What is absent is not asked for."""
@@ -49,28 +56,29 @@ class Subscribing(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One request: its Action and the child of its Body."""
+    """One request: its Action and the child of its Body.
+
+    As text, because lxml drops prefixes that it takes for redundant wherever an element is moved.
+    """
 
     action: str
-    body: etree._Element
+    body: bytes
 
     def envelope(self, to: str, parameters: Iterable[etree._Element]) -> bytes:
         """Return the whole message, in SOAP 1.1, with the reference parameters of whom it goes to."""
-        root = etree.Element(f"{{{ns.S11}}}Envelope", nsmap={"soap": ns.S11, "wsa": ns.WSA})
-        header = etree.SubElement(root, f"{{{ns.S11}}}Header")
         said = {"To": to, "Action": self.action, "MessageID": f"urn:uuid:{uuid.uuid4()}"}
-        for name, text in said.items():
-            etree.SubElement(header, f"{{{ns.WSA}}}{name}").text = text
-        for parameter in parameters:
-            parameter.set(f"{{{ns.WSA}}}IsReferenceParameter", "true")
-            header.append(parameter)
-        etree.SubElement(root, f"{{{ns.S11}}}Body").append(self.body)
-        return etree.tostring(root, xml_declaration=True, encoding="utf-8")
+        header = "".join(f"<wsa:{name}>{escape(text)}</wsa:{name}>" for name, text in said.items())
+        return b"".join((_BEGINNING, header.encode(), *map(_echoed, parameters), _MIDDLE, self.body, _END))
 
     @property
     def headers(self) -> dict[str, str]:
         """Return the headers of HTTP that go with it."""
         return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{self.action}"'}
+
+
+def _echoed(parameter: etree._Element) -> bytes:
+    parameter.set(f"{{{ns.WSA}}}IsReferenceParameter", "true")
+    return etree.tostring(parameter)
 
 
 def _wsnt(name: str) -> str:
@@ -89,13 +97,11 @@ def _child(parent: etree._Element, tag: str, text: str | None = None, **attribut
 
 def subscribe(consumer: Reference, wanted: Subscribing) -> Written:
     """Return wsnt:Subscribe (WS-BaseNotification 1.3, section 4.2)."""
-    body = etree.Element(_wsnt("Subscribe"), nsmap=_NAMES)
     endpoint = parse_xml(consumer.xml.encode())
-    holder = _child(body, _wsnt("ConsumerReference"))
-    holder.extend(list(endpoint))
-    for part in (_filter(wanted), _initial_time(wanted.get("lifetime")), _policy(wanted)):
-        if part is not None:
-            body.append(part)
+    endpoint.tag = _wsnt("ConsumerReference")
+    parts = (endpoint, _filter(wanted), _initial_time(wanted.get("lifetime")), _policy(wanted))
+    content = b"".join(etree.tostring(part) for part in parts if part is not None)
+    body = f'<wsnt:Subscribe xmlns:wsnt="{ns.WSNT}">'.encode() + content + b"</wsnt:Subscribe>"
     return Written(f"{_BW}/NotificationProducer/SubscribeRequest", body)
 
 
@@ -177,27 +183,38 @@ def _credentials(parent: etree._Element, given: tuple[str, str] | str) -> None:
         _child(parent, _act(name), text)
 
 
+def get_current_message(topics: str | Iterable[str]) -> Written:
+    """Return wsnt:GetCurrentMessage (section 4.3)."""
+    body = etree.Element(_wsnt("GetCurrentMessage"), nsmap={**_NAMES, **ns.PREFIXES})
+    _child(body, _wsnt("Topic"), expression(topics), Dialect=ns.TOPIC_FULL)
+    return _written(f"{_BW}/NotificationProducer/GetCurrentMessageRequest", body)
+
+
+def _written(action: str, body: etree._Element) -> Written:
+    return Written(action, etree.tostring(body))
+
+
 def renew(lifetime: Requested) -> Written:
     """Return wsnt:Renew (section 6.1.1)."""
     body = etree.Element(_wsnt("Renew"), nsmap=_NAMES)
     body.append(_time("TerminationTime", lifetime))
-    return Written(f"{_MANAGER}/RenewRequest", body)
+    return _written(f"{_MANAGER}/RenewRequest", body)
 
 
 def managing(name: str) -> Written:
     """Return wsnt:Unsubscribe, wsnt:PauseSubscription or wsnt:ResumeSubscription."""
-    return Written(f"{_MANAGER}/{name}Request", etree.Element(_wsnt(name), nsmap=_NAMES))
+    return _written(f"{_MANAGER}/{name}Request", etree.Element(_wsnt(name), nsmap=_NAMES))
 
 
 def document() -> Written:
     """Return wsrf-rp:GetResourcePropertyDocument."""
     body = etree.Element(f"{{{ns.RP}}}GetResourcePropertyDocument", nsmap={"wsrfrp": ns.RP})
-    return Written(_DOCUMENT, body)
+    return _written(_DOCUMENT, body)
 
 
 def create_pull_point() -> Written:
     """Return wsnt:CreatePullPoint (section 5.1)."""
-    return Written(
+    return _written(
         f"{_BW}/CreatePullPoint/CreatePullPointRequest", etree.Element(_wsnt("CreatePullPoint"), nsmap=_NAMES)
     )
 
@@ -207,9 +224,9 @@ def get_messages(seconds: float, acknowledged: int) -> Written:
     body = etree.Element(_wsnt("GetMessages"), nsmap=_NAMES)
     _child(body, _act("Timeout"), format_duration(timedelta(seconds=max(seconds, 0.0))))
     _child(body, _act("Acknowledge"), str(acknowledged))
-    return Written(f"{_BW}/PullPoint/GetMessagesRequest", body)
+    return _written(f"{_BW}/PullPoint/GetMessagesRequest", body)
 
 
 def destroy_pull_point() -> Written:
     """Return wsnt:DestroyPullPoint (section 5.3)."""
-    return Written(f"{_BW}/PullPoint/DestroyPullPointRequest", etree.Element(_wsnt("DestroyPullPoint"), nsmap=_NAMES))
+    return _written(f"{_BW}/PullPoint/DestroyPullPointRequest", etree.Element(_wsnt("DestroyPullPoint"), nsmap=_NAMES))
