@@ -15,6 +15,7 @@ from wsrf_activity.client.signatures import HEADER
 MOST: Final = 16 << 20  #: bytes of one message
 CONNECTIONS: Final = 100  #: at a time
 IDLE: Final = 120.0  #: seconds that a connection may say nothing
+LINGER: Final = 2.0  #: seconds that what is too much is read on
 _BLOCK: Final = 1 << 16  #: bytes
 
 
@@ -100,8 +101,17 @@ class _Connection:
         while isinstance(request := await self._next(), h11.Request):
             await self._send(await self._answer(request))
             if self._http.our_state is not h11.DONE or self._http.their_state is not h11.DONE:
+                await self._linger()
                 return
             self._http.start_next_cycle()
+
+    async def _linger(self) -> None:
+        """Read what is still being sent: who hangs up before takes the answer away from the other side."""
+        if self._writer.can_write_eof():
+            self._writer.write_eof()
+        async with asyncio.timeout(LINGER):
+            while await self._reader.read(_BLOCK):
+                pass
 
     async def _answer(self, request: h11.Request) -> Reply:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in request.headers}
