@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from wsrf_activity.manager.eventlog import ActivityLogs, ActivityReader, OwnerLog, OwnerReader
 from wsrf_activity.model.errors import Unavailable
-from wsrf_activity.model.subscriptions import Delivery, Subscription, going_well
+from wsrf_activity.model.subscriptions import Delivery, Subscription, going_like, going_well
 from wsrf_activity.store import Database, Records
 from wsrf_activity.store.subscriptions import Horizon
 
@@ -118,16 +118,7 @@ class Telling:
             records.subscriptions.advance([(subscription.id, told.position, told.messages)])
             known = records.subscriptions.get(subscription.id)
             if known is not None:
-                records.subscriptions.save(
-                    replace(
-                        known,
-                        delivery=subscription.delivery,
-                        failures=subscription.failures,
-                        failing_since=subscription.failing_since,
-                        next_try=subscription.next_try,
-                        last_error=subscription.last_error,
-                    )
-                )
+                records.subscriptions.save(going_like(known, subscription))
 
         try:
             await self._database.change(transaction)

@@ -97,6 +97,18 @@ class Subscription:
         return self.terminates is not None and self.terminates <= now
 
 
+def going_like(subscription: Subscription, other: Subscription) -> Subscription:
+    """Return the subscription with its delivery as that of another state of it."""
+    return replace(
+        subscription,
+        delivery=other.delivery,
+        failures=other.failures,
+        failing_since=other.failing_since,
+        next_try=other.next_try,
+        last_error=other.last_error,
+    )
+
+
 def going_well(subscription: Subscription) -> Subscription:
     """Return the subscription as it is after a success. What went wrong last stays to be read."""
     return replace(subscription, delivery=Delivery.ACTIVE, failures=0, failing_since=None, next_try=None)

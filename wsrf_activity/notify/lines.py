@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from wsrf_activity.model.filters import Filter
-from wsrf_activity.model.subscriptions import Delivery, Subscription, going_well
+from wsrf_activity.model.subscriptions import Delivery, Subscription, going_like, going_well
 from wsrf_activity.notify.base import Message
 from wsrf_activity.notify.lanes import Lane
 from wsrf_activity.notify.owed import Owed
@@ -92,14 +92,7 @@ class Line:
         """Take what somebody else has written: all but how far and how well the delivery is, unless it begins anew."""
         mine = self.subscription
         if fresh.delivery is not Delivery.ACTIVE:
-            fresh = replace(
-                fresh,
-                delivery=mine.delivery,
-                failures=mine.failures,
-                failing_since=mine.failing_since,
-                next_try=mine.next_try,
-                last_error=mine.last_error,
-            )
+            fresh = going_like(fresh, mine)
         confirmed = mine.confirmed or fresh.confirmed
         self.subscription = replace(fresh, position=max(mine.position, fresh.position), confirmed=confirmed)
         self.full = False

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from tests.unit.notify.consumers import Consumer
+from tests.unit.notify.resolving import Certificate, make_certificate
 from tests.unit.notify.twins import Bell, Clock, MemoryLog, PlainRenderer, compiled
 from wsrf_activity.model.subscriptions import Subscription
 from wsrf_activity.notify.backoff import Backoff
@@ -78,3 +80,9 @@ async def scene() -> AsyncIterator[Scene]:
     for deliverer in made.deliverers:
         await deliverer.stop()
     await made.callbacks.close()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
+    """One for the name ``consumer``."""
+    return make_certificate(tmp_path)

@@ -4,35 +4,19 @@ How connections are kept is tested next door.
 """
 
 import asyncio
-import shutil
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from pathlib import Path
 
 import pytest
 
+from tests.unit.notify.resolving import Certificate, Names
 from wsrf_activity.notify import callbacks as module
 from wsrf_activity.notify.callbacks import CallbackFailed, CallbackRefused, Callbacks
 from wsrf_activity.notify.policy import CallbackPolicy, Rules
 
 OK = b"HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\n\r\n"
 HERE = CallbackPolicy()
-
-
-class Names:
-    """A resolver that knows what a test tells it, and counts."""
-
-    def __init__(self, **names: Sequence[str]) -> None:
-        self.names = names
-        self.asked = 0
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked += 1
-        if host not in self.names:
-            raise OSError("no such name")
-        return self.names[host]
 
 
 class Consumer:
@@ -244,18 +228,11 @@ async def test_so_many_at_a_time() -> None:
         await callbacks.close()
 
 
-async def test_tls_is_about_the_name(tmp_path: Path) -> None:
+async def test_tls_is_about_the_name(certificate: Certificate) -> None:
     """The certificate has to be the name's, although the connection goes to an address."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=consumer -addext subjectAltName=DNS:consumer"
-    made = [*command.split(), "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(made, check=True, capture_output=True)  # noqa: ASYNC221 - nothing else goes on in this loop
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, trust = certificate
     names = Names(consumer=["127.0.0.1"], other=["127.0.0.1"])
-    callbacks = Callbacks(HERE, resolve=names, trust=lambda: ssl.create_default_context(cafile=certificate), pauses=())
+    callbacks = Callbacks(HERE, resolve=names, trust=trust, pauses=())
     async with consumer(context=context) as somebody:
         assert await callbacks.post(await callbacks.target(f"https://consumer:{somebody.port}/"), b"", {}) == 202
         with pytest.raises(CallbackFailed, match="certificate"):

@@ -1,17 +1,15 @@
 """Connections that are kept: for whom, for how long, and what happens where the other side does not keep them."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.unit.notify.consumers import Behaviour, Consumer
+from tests.unit.notify.resolving import Certificate, Names
 from tests.unit.notify.twins import Bell
 from wsrf_activity.notify import names as names_module
 from wsrf_activity.notify.callbacks import CallbackFailed, CallbackRefused, Callbacks
@@ -19,21 +17,6 @@ from wsrf_activity.notify.connections import Connections, Place
 from wsrf_activity.notify.policy import CallbackPolicy
 
 BODY = b"<Notify/>"
-
-
-class Names:
-    """A resolver that knows what a test tells it, and counts."""
-
-    def __init__(self, **known: Sequence[str]) -> None:
-        self.known = known
-        self.asked = 0
-
-    async def __call__(self, host: str, port: int) -> Sequence[str]:
-        self.asked += 1
-        await asyncio.sleep(0)
-        if host not in self.known:
-            raise OSError("no such name")
-        return self.known[host]
 
 
 @pytest.fixture
@@ -114,12 +97,12 @@ async def test_a_kept_connection_is_checked_like_a_new_one(monkeypatch: pytest.M
         for _ in range(2):
             await callbacks.push(await callbacks.target(address), BODY, {})
         assert (consumer.connections, resolver.asked) == (1, 2)
-        resolver.known["consumer"] = ["8.8.8.8"]
+        resolver.names["consumer"] = ["8.8.8.8"]
         with pytest.raises(CallbackRefused):
             await callbacks.target(address)
         for _ in range(10):  # until the refusal is forgotten
             await asyncio.sleep(0)
-        resolver.known["consumer"] = ["127.0.0.2"]
+        resolver.names["consumer"] = ["127.0.0.2"]
         target = await callbacks.target(address)
         with pytest.raises(CallbackFailed, match="connected"):
             await callbacks.push(target, BODY, {})
@@ -130,7 +113,7 @@ async def test_what_was_found_serves_for_a_while() -> None:
     resolver = Names(consumer=["127.0.0.1"])
     callbacks = Callbacks(CallbackPolicy(), resolve=resolver)
     await asyncio.gather(*(callbacks.target("http://consumer/") for _ in range(5)))
-    resolver.known["consumer"] = ["127.0.0.2"]
+    resolver.names["consumer"] = ["127.0.0.2"]
     assert [str(found) for found in (await callbacks.target("http://consumer/")).addresses] == ["127.0.0.1"]
     assert resolver.asked == 1
     await callbacks.close()
@@ -167,20 +150,11 @@ async def test_idle_connections_are_closed_and_bounded() -> None:
         await bell.until(lambda: consumer.open == 0)
 
 
-async def test_tls_is_about_each_name(tmp_path: Path) -> None:
+async def test_tls_is_about_each_name(certificate: Certificate) -> None:
     """A connection that was made for one name serves no other at the same address."""
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl to make a certificate with")
-    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=consumer -addext subjectAltName=DNS:consumer"
-    made = [*command.split(), "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(made, check=True, capture_output=True)  # noqa: ASYNC221 - nothing else goes on in this loop
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate, key)
+    context, trust = certificate
     resolver = Names(consumer=["127.0.0.1"], other=["127.0.0.1"])
-    callbacks = Callbacks(
-        CallbackPolicy(), resolve=resolver, trust=lambda: ssl.create_default_context(cafile=certificate)
-    )
+    callbacks = Callbacks(CallbackPolicy(), resolve=resolver, trust=trust)
     async with AsyncExitStack() as stack:
         consumer = await stack.enter_async_context(Consumer(Bell()).listening(context=context))
         for _ in range(2):
