@@ -331,6 +331,16 @@ class TestOutcomes:
         await small.manager.modify(ADA, activity_id, lambda old: limited(old, timedelta(minutes=2)))
         assert small.engine.runs[activity_id, 1].limit == timedelta(minutes=2)
 
+    async def test_a_change_of_the_limit_that_nobody_heard_of_reaches_the_work(self, small: House) -> None:
+        """As between a claim and the moment from which on this server listens for changes of what it has claimed."""
+        small.engine.before.clear()
+        activity_id = await small.create(work_limit=timedelta(hours=1))
+        await until(lambda: (activity_id, 1) in small.engine.asked)
+        await small.manager.ledger.change(activity_id, lambda old, now: limited(old, timedelta(minutes=1)))
+        small.engine.before.set()
+        await until(lambda: (activity_id, 1) in small.engine.runs)
+        await until(lambda: small.engine.runs[activity_id, 1].limit == timedelta(minutes=1))
+
 
 def limited(old: Activity, limit: timedelta) -> Activity:
     return changes.modified(old, changes.set_work_limit(old, limit))

@@ -305,10 +305,10 @@ class Runner:
 
     async def _follow(self, attempt: Attempt, run: Run) -> None:
         attempt.run = run
-        if attempt.activity.engine_job != run.job_id:
-            await self._change(attempt, lambda old, now: changes.give_job(old, run.job_id))
-        if attempt.moved_limit is not None:
-            await run.set_limit(attempt.moved_limit[0])
+        known = attempt.activity.work_limit
+        await self._change(attempt, lambda old, now: changes.give_job(old, run.job_id))
+        if attempt.limit != known:  # it was moved since the work was taken, by whom nobody here heard of
+            await run.set_limit(attempt.limit)
         if attempt.abort_reason is not None:
             await run.abort()
         await self._settle(attempt, await run.outcome())

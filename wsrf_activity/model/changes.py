@@ -42,7 +42,7 @@ def leave(activity: Activity, now: datetime) -> Activity:
 
 def give_job(activity: Activity, job_id: str) -> Activity:
     """Note what the engine calls the running work."""
-    if activity.phase is not Phase.EXECUTING:
+    if activity.phase is not Phase.EXECUTING or activity.engine_job == job_id:
         return activity
     return replace(activity, engine_job=job_id, version=activity.version + 1)
 
