@@ -12,6 +12,7 @@ import pytest
 
 from tests import databases
 from tests.integration.house import ADA, PATIENCE, House, until
+from tests.integration.test_subscriptions import CONSUMER
 from tests.unit.model.strategies import NOON
 from wsrf_activity.manager import Condition, Limits
 from wsrf_activity.manager.ledger import FenceLost
@@ -20,6 +21,7 @@ from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.changes import modified
 from wsrf_activity.model.errors import NoSuchActivity, Unavailable
 from wsrf_activity.model.phases import Phase
+from wsrf_activity.model.subscriptions import SubscribeRequest
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.store.notices import Notice, payloads, read_payload
 
@@ -118,6 +120,44 @@ async def test_after_a_lost_connection_all_look_anew(
         ).fetchall()
     assert len(killed) == 2
     assert (await wait)[0].phase is Phase.COMPLETED
+
+
+class Heard:
+    """What whoever delivers is told."""
+
+    def __init__(self) -> None:
+        self.leads: list[bool] = []
+        self.subscriptions: set[str] = set()
+        self.activities: set[str] = set()
+
+    def lead(self, leads: bool) -> None:
+        self.leads.append(leads)
+
+    def changed(self, subscription_id: str) -> None:
+        self.subscriptions.add(subscription_id)
+
+    def news(self, activity_id: str, owner: str | None) -> None:
+        self.activities.add(activity_id)
+
+
+async def test_one_of_several_servers_delivers(pair: tuple[House, House]) -> None:
+    """It hears what the others do; when it is dead another one delivers, and it no more when it is back."""
+    leader, other = sorted(pair, key=lambda house: not house.manager._news._leads)
+    assert [house.manager._news._leads for house in (leader, other)] == [True, False]
+    heard, heir = Heard(), Heard()
+    leader.manager._news.teller, other.manager._news.teller = heard, heir
+    made = await other.manager.subscriptions.subscribe(ADA, SubscribeRequest(consumer=CONSUMER), None)
+    activity_id = await other.create()
+    await until(lambda: made.id in heard.subscriptions and activity_id in heard.activities)
+    assert heir.activities == set()
+    await other.manager._membership._lead()
+    assert heir.leads == []
+    await pause(leader)
+    await other.manager._membership._lead()
+    assert heir.leads == [True]
+    await leader.manager._membership._beat()
+    await leader.manager._membership._lead()
+    assert heard.leads == [False]
 
 
 async def test_two_servers_share_a_queue(pair: tuple[House, House]) -> None:
@@ -255,6 +295,7 @@ async def pause(house: House, **values: str) -> None:
 
 def test_notices_as_text() -> None:
     said = [Notice("a" * 26, 3, True, NOON), Notice("b"), Notice(queued=True), Notice(deadline=NOON)]
+    said += [Notice(subscription="s"), Notice(subscription="s", deadline=NOON), Notice(pull_point="p")]
     [text] = payloads("me", [*said, *said])
     assert read_payload(text) == ("me", said)
     many = [Notice("x" * 64, number, False, NOON) for number in range(1000)]
