@@ -184,7 +184,12 @@ def _callbacks(table: Table, host: str, base_url: str | None) -> CallbackPolicy:
 
 
 def _backoff(table: Table) -> Backoff:
-    return Backoff(give_up=table.take("give_up", span, Backoff().give_up))
+    usual = Backoff()
+    return Backoff(
+        first=table.take("retry_first", span, usual.first),
+        most=table.take("retry_most", span, usual.most),
+        give_up=table.take("give_up", span, usual.give_up),
+    )
 
 
 def _rules(value: object) -> Rules:

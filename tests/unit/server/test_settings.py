@@ -1,11 +1,13 @@
 """What an operator can set, where it comes from, and how a mistake is told: in one line that names the key."""
 
 import ipaddress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from wsrf_activity.model.activity import RestartPolicy
+from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.tables import SettingsError
 
@@ -200,6 +202,9 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         [callbacks]
         allow = ["10.0.0.0/8", "https"]
         deny = ["*.example.org"]
+        retry_first = "PT5S"
+        retry_most = "PT1M"
+        give_up = "PT1H"
         [principals.ada]
         token = "0123456789abcdef"
         commands = true
@@ -227,6 +232,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     assert settings.accounts[0].principal.may_run_commands
     assert settings.callbacks.allow.schemes == {"https"}
     assert settings.callbacks.deny.hosts == {"*.example.org"}
+    assert settings.backoff == Backoff(timedelta(seconds=5), timedelta(minutes=1), timedelta(hours=1))
     service = settings.services["s"]
     assert (service.restart, service.retries, service.stdin) == (RestartPolicy.RERUN, 2, "file")
     assert (service.recoveries, settings.services["t"].recoveries) == (3, 0)
