@@ -85,8 +85,11 @@ class Line:
 
     @property
     def lags(self) -> bool:
-        """Whether its position may move on without anything being delivered, because the log settles later."""
-        return bool(self.had) and self.owed is not None
+        """Whether its position may move on without anything being delivered, because the log settles later.
+
+        Also where nothing of that was wanted: what is left of activities that are gone is kept until it has.
+        """
+        return self.owed is not None and not self.owed.over and self.subscription.position < self.owed.read
 
     def renew(self, fresh: Subscription) -> None:
         """Take what somebody else has written: all but how far and how well the delivery is, unless it begins anew."""

@@ -53,6 +53,7 @@ class Owed:
     ) -> None:
         """Begin with nothing read."""
         self.over = False  #: whether the activity that the subscription is bound to is no more
+        self.read = 0  #: the last row of the log that has been read
         self._activity_id = subscription.activity_id
         self._latest = subscription.policy.latest_only
         self._page = RAW_PAGE if subscription.policy.raw else PAGE
@@ -93,6 +94,7 @@ class Owed:
         return False
 
     def _take(self, change: Change) -> None:
+        self.read = max(self.read, change.logged.id)
         event = change.logged.event
         if event.topic == TERMINATED and event.activity_id == self._activity_id:
             self.over = True

@@ -12,7 +12,8 @@ import pytest
 from tests.unit.notify.conftest import QUICK, Scene
 from tests.unit.notify.consumers import Behaviour
 from tests.unit.notify.twins import subscription
-from wsrf_activity.model.subscriptions import Delivery
+from wsrf_activity.model import ns
+from wsrf_activity.model.subscriptions import Delivery, Expression, Kind
 from wsrf_activity.notify.backoff import MAX_ERROR, Backoff
 from wsrf_activity.notify.deliverer import Deliverer
 from wsrf_activity.notify.lanes import Lane
@@ -138,6 +139,20 @@ async def test_a_log_that_settles_later(scene: Scene) -> None:
         scene.log.settled = 4
         await scene.quiet()
     assert consumer.accepted == [1, 2, 3, 4]
+
+
+async def test_a_log_of_nothing_that_is_wanted_settles_later(scene: Scene) -> None:
+    """The position follows all the same, so that the log of what is gone is kept for nobody."""
+    scene.log.settled = 1
+    never = Expression(Kind.MESSAGE_CONTENT, ns.XPATH10, "false()")
+    async with scene.consumer().listening() as consumer:
+        scene.add(subscription("s", consumer.address, filter=(never,)))
+        deliverer = scene.deliverer()
+        scene.tell(deliverer, count=3)
+        await scene.bell.until(lambda: scene.log.kept["s"].position == 1)
+        scene.log.settled = 3
+        await scene.bell.until(lambda: scene.log.kept["s"].position == 3)
+    assert consumer.bodies == []
 
 
 async def test_nobody_waits_for_somebody_else(scene: Scene) -> None:
