@@ -27,10 +27,13 @@ def main() -> int:
     )
     parser.add_argument("--servers", type=int, default=1, help="that share one PostgreSQL")
     parser.add_argument("--workers", type=int, default=1, help="processes of each server, on PostgreSQL")
+    parser.add_argument("--consumers", action="store_true", help="also subscriptions, and consumers that fail at times")
     parser.add_argument("--keep", type=Path, default=None, help="a folder for journal, logs and data")
     given = parser.parse_args()
     if given.servers * given.workers > 1 and (given.database != "postgresql" or given.trouble != "kills"):
         parser.error("--servers and --workers need --database postgresql, and no --trouble beside kills")
+    if given.consumers and given.trouble == "clock":
+        parser.error("--consumers needs a clock that goes its way: what is sent again later waits for it")
     seed = random.randrange(1 << 32) if given.seed is None else given.seed
     options = Options(
         30 if given.kills is None and given.minutes is None else given.kills,
@@ -41,6 +44,7 @@ def main() -> int:
         minutes=given.minutes,
         servers=given.servers,
         workers=given.workers,
+        consumers=given.consumers,
     )
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that nothing is left behind then either
     began = time.monotonic()

@@ -62,6 +62,13 @@ class Patient:
         """Send a message until it is answered; return the child of the reply's Body."""
         return self.insist(lambda: self.wire.call(body, activity_id))
 
+    def call_at(self, body: str, place: str) -> etree._Element:
+        """Send a message to what is no activity, by its path below the base, until it is answered."""
+        return self.insist(lambda: self._call_at(self.wire, body, place))
+
+    def _call_at(self, wire: Wire, body: str, place: str) -> etree._Element:
+        return wire.call(body, url=f"{wire.base}/{place}")
+
     def create(self, body: str, lost_answers: int) -> etree._Element:
         """Send a message that begins something, and hang up so often before the answer is there; then ask for it.
 

@@ -22,6 +22,7 @@ from tests.torture.clients import Client
 from tests.torture.journal import Case, Journal
 from tests.torture.options import Options
 from tests.torture.places import Clock, Disk, prepared
+from tests.torture.subscribers import CONFIGURATION, Subscribers
 from tests.torture.targets import Scene
 from tests.torture.troubles import Troubles
 from tests.torture.victim import Victim
@@ -42,6 +43,7 @@ class Figures:
     outcomes: dict[str, int]
     recoveries: tuple[float, ...]  #: seconds from a start to the first answer
     violations: tuple[str, ...]
+    told: str
     folder: Path
 
     def __str__(self) -> str:
@@ -53,6 +55,7 @@ class Figures:
             f"troubles: {kills}",
             f"activities: {self.activities} ({outcomes})",
             f"starts: {len(times)}, median {times[len(times) // 2]:.2f} s, longest {times[-1]:.2f} s",
+            f"told: {self.told}",
             f"violations: {len(self.violations)}",
         ]
         lines += [f"  {violation}" for violation in self.violations]
@@ -100,11 +103,13 @@ class _Run:
         stack.callback(self._end_all)
         rng = random.Random(f"{options.seed} troubles")
         self._rng = rng
+        self._subscribers: Subscribers | None = None
         self._troubles = Troubles(self._victims, self._scene, self._journal, rng, place)
 
     def _servers(self, folder: Path, url: str | None) -> Iterator[Server]:
         options, place = self._options, self._place
         config = configuration(folder, -(-options.parallel // options.servers))
+        config += CONFIGURATION if options.consumers else ""
         environment = self._scene.environment | dict(place.environment if isinstance(place, Clock) else {})
         arguments: tuple[str, ...] = () if options.workers == 1 else ("--workers", str(options.workers))
         if options.servers == 1:
@@ -124,6 +129,9 @@ class _Run:
             numbers = range(1, self._options.clients + 1)
             expiring = not isinstance(self._place, Clock)
             clients = [Client(n, self._options.seed, patient, self._journal, checker, expiring) for n in numbers]
+            if self._options.consumers:
+                made = Subscribers(patient, self._journal, self._server, self._options.seed)
+                self._subscribers = stack.enter_context(made.living())
             with self._violations(), _living(clients):
                 self._torture()
             with self._violations():
@@ -173,6 +181,8 @@ class _Run:
         """Check everything once more: a server just started must show what the last one has shown."""
         if isinstance(self._place, Clock):
             self._place.set("+0")
+        if self._subscribers is not None:
+            self._subscribers.stop()
         for victim in self._victims:
             victim.kill()
         self._start_all()
@@ -201,6 +211,8 @@ class _Run:
         for case in left[1::2]:
             patient.call(_TERMINATE, case.activity_id)
         self._await_nothing("activities that were destroyed or have expired", patient.listed)
+        if self._subscribers is not None:
+            self._subscribers.finish()
         rows = partial(remains.rows, self._server)
         self._await_nothing("rows", lambda: [row for row in rows(up=True) if not row.startswith("upload")])
         self._stop_all()
@@ -246,6 +258,7 @@ class _Run:
             outcomes=dict(Counter(_outcome(case) for case in cases)),
             recoveries=tuple(seconds for victim in self._victims for seconds in victim.recoveries),
             violations=tuple(self._journal.violations),
+            told=self._subscribers.figures if self._subscribers is not None else "nobody",
             folder=self._journal.folder,
         )
 

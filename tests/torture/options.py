@@ -23,6 +23,7 @@ class Options:
     minutes: float | None = None  #: after which it is enough, however many were killed
     servers: int = 1  #: that share the database and the folder of files
     workers: int = 1  #: processes of each server
+    consumers: bool = False  #: whether there are subscriptions, and consumers that are unwell at times
 
     def command(self) -> str:
         """Return the command that repeats it."""
@@ -31,4 +32,5 @@ class Options:
         said += "" if self.minutes is None else f" --minutes {self.minutes:g}"
         said += "" if self.servers == 1 else f" --servers {self.servers}"
         said += "" if self.workers == 1 else f" --workers {self.workers}"
+        said += " --consumers" if self.consumers else ""
         return said if self.trouble == "kills" else f"{said} --trouble {self.trouble}"

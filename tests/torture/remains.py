@@ -23,9 +23,11 @@ def terminal_events(server: Server) -> list[str]:
     with database(server).connect() as connection:
         phases = {row.id: row.phase for row in connection.execute(select(tables.activity))}
         events = connection.execute(select(tables.event).order_by(tables.event.c.id)).all()
+        departed = set(connection.execute(select(tables.departed.c.activity_id)).scalars())
     last = Counter(row.activity_id for row in events if row.topic in _LAST)
     wrong = [f"{i}: {last[i]} last events in phase {p}" for i, p in phases.items() if last[i] != (p in _ENDED)]
-    return wrong + [f"{row.activity_id}: an event without its row" for row in events if row.activity_id not in phases]
+    lost = {row.activity_id for row in events} - phases.keys() - departed
+    return wrong + [f"{activity_id}: events without a row" for activity_id in sorted(lost)]
 
 
 _ENDED = {topic.partition("/")[2] for topic in _LAST}
