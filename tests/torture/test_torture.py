@@ -21,7 +21,8 @@ pytestmark = pytest.mark.skipif(KILLS == 0, reason="takes minutes: runs in CI, a
 def test_nothing_is_forgotten(database: Store, seed: int | None, tmp_path: Path) -> None:
     if database == "postgresql" and not databases.available():
         pytest.skip("this machine has no PostgreSQL server programs")
-    options = Options(KILLS, random.randrange(1 << 32) if seed is None else seed, database, keep=tmp_path, consumers=True)
+    seed = random.randrange(1 << 32) if seed is None else seed
+    options = Options(KILLS, seed, database, keep=tmp_path, consumers=True)
     print(options.command())
     figures = torture(options)
     print(figures)
