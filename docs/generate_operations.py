@@ -92,7 +92,7 @@ def _read(root: Path) -> _Contract:
             elements[f"{{{namespace}}}{node.get('name')}"] = node
         for node in schema.iterchildren(f"{_XSD}complexType", f"{_XSD}simpleType"):
             types[f"{{{namespace}}}{node.get('name')}"] = node
-    names = ("activity", "notification", "metadata")
+    names = ("activity", "notification", "consumer", "metadata")
     wsdls = tuple(etree.parse(str(root / "wsdl" / f"{name}.wsdl")).getroot() for name in names)
     return _Contract(elements, types, prefixes, wsdls)
 

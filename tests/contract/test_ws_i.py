@@ -17,7 +17,7 @@ from wsrf_activity.model import ns
 from wsrf_activity.soap import contract, description
 
 HERE = Path(__file__).parents[2]
-DOCUMENTS = ("activity.wsdl", "notification.wsdl", "metadata.wsdl")
+DOCUMENTS = ("activity.wsdl", "notification.wsdl", "consumer.wsdl", "metadata.wsdl")
 BASE = "https://example.org:8443/there"
 SCHEMAS = f"{BASE}/activity?xsd="
 WSDL, XSD = f"{{{ns.WSDL}}}", f"{{{ns.XSD}}}"
@@ -204,7 +204,7 @@ def test_the_element_in_the_body_says_which_operation_it_is() -> None:
             assert binding is not None
             found = bound.setdefault((port[0].get("location", ""), port[0].tag), [])
             found += [inputs[operation.get("name", "")] for operation in binding.iterfind(f"{WSDL}operation")]
-    assert len(bound) == 6
+    assert len(bound) == 8
     assert all(len(set(elements)) == len(elements) for elements in bound.values())
 
 

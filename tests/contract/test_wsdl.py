@@ -16,7 +16,7 @@ from lxml import etree
 from wsrf_activity.model import ns
 from wsrf_activity.soap import contract, description
 
-DOCUMENTS = ("activity.wsdl", "notification.wsdl", "metadata.wsdl")
+DOCUMENTS = ("activity.wsdl", "notification.wsdl", "consumer.wsdl", "metadata.wsdl")
 BASE = "https://example.org:8443/there"
 SCHEMAS = f"{BASE}/activity?xsd="
 WSDL, XSD = f"{{{ns.WSDL}}}", f"{{{ns.XSD}}}"
@@ -127,7 +127,7 @@ def test_r6_one_prefix_without_hyphen_is_one_namespace(document: str) -> None:
 def test_r7_one_document_with_one_target_namespace(document: str) -> None:
     for served in _served(document)[:2]:
         assert not served.findall(f"{WSDL}import")
-    assert _source(document).get("targetNamespace") == ns.PREFIXES[f"act{'wnm'[DOCUMENTS.index(document)]}"]
+    assert _source(document).get("targetNamespace") == ns.PREFIXES[f"act{'wncm'[DOCUMENTS.index(document)]}"]
 
 
 def test_r7_one_port_type_has_all_of_an_activity() -> None:

@@ -1,5 +1,6 @@
 """What the WSDLs say is what the standards say: operations, elements, Actions, faults and bindings."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from lxml import etree
 from wsrf_activity.model import ns
 from wsrf_activity.soap import contract
 
-DOCUMENTS = ("activity.wsdl", "notification.wsdl", "metadata.wsdl")
+DOCUMENTS = ("activity.wsdl", "notification.wsdl", "consumer.wsdl", "metadata.wsdl")
 WSDL = f"{{{ns.WSDL}}}"
 
 source = pytest.mark.parametrize("document", DOCUMENTS)
@@ -71,7 +72,7 @@ def test_our_actions_follow_the_default_pattern() -> None:
 
 
 #: Which of the standards' port types each of our documents offers, all of each.
-OFFICIAL = {
+OFFICIAL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "activity.wsdl": {
         "rpw-2.wsdl": (
             "GetResourcePropertyDocument",
@@ -97,6 +98,7 @@ OFFICIAL = {
         "rlw-2.wsdl": ("ImmediateResourceTermination", "ScheduledResourceTermination"),
         "bw-2.wsdl": ("PausableSubscriptionManager", "PullPoint", "CreatePullPoint"),
     },
+    "consumer.wsdl": {"bw-2.wsdl": ("NotificationConsumer",)},
 }
 
 

@@ -8,6 +8,7 @@ from typing import Final
 ACT: Final = "urn:wsrf-activity:1"  #: elements and types, ``schemas/activity.xsd``
 ACTW: Final = "urn:wsrf-activity:1:wsdl"  #: ``wsdl/activity.wsdl``
 ACTN: Final = "urn:wsrf-activity:1:wsdl:notification"  #: ``wsdl/notification.wsdl``
+ACTC: Final = "urn:wsrf-activity:1:wsdl:consumer"  #: ``wsdl/consumer.wsdl``
 ACTM: Final = "urn:wsrf-activity:1:wsdl:metadata"  #: ``wsdl/metadata.wsdl``
 REF: Final = "urn:wsrf-activity:1:reference"  #: reference parameters: in no schema, so that clients echo them
 
@@ -48,6 +49,7 @@ PREFIXES: Final[dict[str, str]] = {
     "act": ACT,
     "actw": ACTW,
     "actn": ACTN,
+    "actc": ACTC,
     "actm": ACTM,
     "wsa": WSA,
     "wsam": WSAM,
