@@ -6,20 +6,20 @@ from pathlib import Path
 
 from tests.server import Server, running
 from tests.toolkits import pages
-from tests.toolkits.matrix import STEPS, Toolkit, complaints, toolkits
-from tests.toolkits.running import run
+from tests.toolkits.matrix import Toolkit, consumers, toolkits
+from tests.toolkits.telling import judged
 
 
 def main(names: list[str]) -> int:
     """Run these toolkits, keep the outcome of each that holds what its notes say, and return an exit code."""
-    known = {toolkit.name: toolkit for toolkit in toolkits()}
+    known = {toolkit.name: toolkit for toolkit in (*toolkits(), *consumers())}
     unknown = [name for name in names if name not in known]
     if unknown:
         print(f"no toolkit called {', '.join(unknown)}: there are {', '.join(known)}")
         return 2
     chosen = [known[name] for name in names] or list(known.values())
     with tempfile.TemporaryDirectory() as scratch, running(Server(Path(scratch) / "server")) as server:
-        outcomes = [_one(toolkit, server, Path(scratch) / toolkit.name, bool(names)) for toolkit in chosen]
+        outcomes = [_one(toolkit, server, Path(scratch) / toolkit.anchor, bool(names)) for toolkit in chosen]
     pages.write()
     return 0 if all(outcomes) else 1
 
@@ -27,17 +27,16 @@ def main(names: list[str]) -> int:
 def _one(toolkit: Toolkit, server: Server, scratch: Path, wanted: bool) -> bool:
     """Run one and return whether there is nothing to complain of; what is not installed matters if it was asked for."""
     try:
-        report = run(toolkit, server, scratch)
+        report, found = judged(toolkit, server, scratch)
     except LookupError as error:
         print(error)
         return not wanted
-    found = list(complaints(toolkit, report))
     print(f"{toolkit.title} {report.version}: {'; '.join(found) or 'ok'}")
     if found:
         print(report.output, report.errors, sep="\n")
     else:
         said = {step: verdict for verdict, step, _ in report.steps}
-        steps = {step: said[step] for step in STEPS}
+        steps = {step: said[step] for step in toolkit.steps}
         pages.write_record(pages.read_record() | {toolkit.name: {"version": report.version, "steps": steps}})
     return not found
 

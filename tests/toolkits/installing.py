@@ -12,7 +12,7 @@ import venv
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.toolkits.matrix import CACHE, Toolkit, toolkits
+from tests.toolkits.matrix import CACHE, Toolkit, consumers, toolkits
 
 _POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -26,7 +26,7 @@ _DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><vers
 
 def main(names: list[str]) -> int:
     """Install what these need, and return an exit code."""
-    known = {toolkit.name: toolkit for toolkit in toolkits()}
+    known = {toolkit.name: toolkit for toolkit in (*toolkits(), *consumers())}
     unknown = [name for name in names if name not in known]
     if unknown:
         print(f"no toolkit called {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)
@@ -89,7 +89,7 @@ def _maven(toolkit: Toolkit) -> None:
         folder.mkdir(parents=True)
         pom = toolkit.cache / "pom.xml"
         dependencies = "".join(_DEPENDENCY.format(*artifact.split(":")) for artifact in toolkit.maven)
-        pom.write_text(_POM.format(name=toolkit.name, dependencies=dependencies))
+        pom.write_text(_POM.format(name=toolkit.anchor, dependencies=dependencies))
         options = ["-q", "-B", "-f", str(pom), f"-Dmaven.repo.local={CACHE / 'maven'}", f"-DoutputDirectory={folder}"]
         _do("mvn", *options, "dependency:copy-dependencies")
         _stamp(folder, toolkit.maven)

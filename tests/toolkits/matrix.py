@@ -33,14 +33,25 @@ STEPS: Mapping[str, str] = {
     "destroy": "Destroy, and ResourceUnknownFault from then on",
 }
 
-_SPOKEN = re.compile(r"^(ok|unable|failed) ([a-z]+)(?: (.*))?$", re.MULTILINE)
+#: What every consumer shows: a service that others wrote, which is told of activities by a server of ours.
+CONSUMER_STEPS: Mapping[str, str] = {
+    "serve": "listens, with what the toolkit makes of a WSDL",
+    "subscribe": "Subscribe by the toolkit itself, with a topic expression and act:VerifyConsumer",
+    "verify": "answers VerifyConsumer, before anything else is told",
+    "soap11": "the messages of a life in SOAP 1.1: topic, event id, payload and SubscriptionReference are read",
+    "soap12": "the same in SOAP 1.2",
+    "renew": "Renew, at the SubscriptionReference that a message named, by a duration and by a time",
+    "unsubscribe": "Unsubscribe at the same address, without any header",
+}
+
+_SPOKEN = re.compile(r"^(ok|unable|failed) ([a-z0-9]+)(?: (.*))?$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Toolkit:
     """A folder with a program and its `toolkit.toml`."""
 
-    name: str  #: of the folder
+    name: str  #: of the folder, as seen from here
     title: str
     language: str
     version: str  #: a shell command that prints it, and fails where the toolkit is not installed
@@ -50,12 +61,28 @@ class Toolkit:
     pip: tuple[str, ...] = ()
     npm: tuple[str, ...] = ()
     maven: tuple[str, ...] = ()  #: group:artifact:version
+    reads: str | None = None  #: a shell command that reads any WSDL, by code generation where that is how it is done
     nightly: bool = False  #: too heavy for every change
     notes: Mapping[str, str] = field(default_factory=dict)  #: per step that it cannot do: why, and the way round
 
     @property
     def folder(self) -> Path:
         return FOLDER / self.name
+
+    @property
+    def is_consumer(self) -> bool:
+        """Whether its program is told of things, rather than asking for them."""
+        return self.name.startswith("consumers/")
+
+    @property
+    def steps(self) -> Mapping[str, str]:
+        """What its program has to show."""
+        return CONSUMER_STEPS if self.is_consumer else STEPS
+
+    @property
+    def anchor(self) -> str:
+        """Where it is on the page."""
+        return self.name.replace("/", "-")
 
     @property
     def cache(self) -> Path:
@@ -88,12 +115,21 @@ def load(folder: Path) -> Toolkit:
     """Read a folder's `toolkit.toml`; raises TypeError for a key that there is not."""
     told = tomllib.loads((folder / "toolkit.toml").read_text("utf-8"))
     told |= {kind: tuple(told.get(kind, ())) for kind in ("apt", "pip", "npm", "maven")}
-    return Toolkit(name=folder.name, **told)
+    return Toolkit(name=folder.relative_to(FOLDER).as_posix(), **told)
 
 
 def toolkits() -> list[Toolkit]:
-    """Return all of them, by language and title, as the table has them."""
-    found = [load(path.parent) for path in FOLDER.glob("*/toolkit.toml")]
+    """Return all whose programs ask, by language and title, as the table has them."""
+    return _found("*/toolkit.toml")
+
+
+def consumers() -> list[Toolkit]:
+    """Return all whose programs are told."""
+    return _found("consumers/*/toolkit.toml")
+
+
+def _found(pattern: str) -> list[Toolkit]:
+    found = [load(path.parent) for path in FOLDER.glob(pattern)]
     return sorted(found, key=lambda toolkit: (toolkit.language, toolkit.title.lower()))
 
 
@@ -102,9 +138,9 @@ def complaints(toolkit: Toolkit, report: Report) -> Iterator[str]:
     if report.exit_code != 0:
         yield "it did not come to its end" if report.exit_code is None else f"exit code {report.exit_code}"
     spoken = [step for _, step, _ in report.steps]
-    yield from (f"{step}: not reported" for step in STEPS if step not in spoken)
-    yield from (f"{step}: reported more than once" for step in STEPS if spoken.count(step) > 1)
-    yield from (f"{step}: there is no such step" for step in [*spoken, *toolkit.notes] if step not in STEPS)
+    yield from (f"{step}: not reported" for step in toolkit.steps if step not in spoken)
+    yield from (f"{step}: reported more than once" for step in toolkit.steps if spoken.count(step) > 1)
+    yield from (f"{step}: there is no such step" for step in [*spoken, *toolkit.notes] if step not in toolkit.steps)
     for verdict, step, reason in report.steps:
         if verdict == "failed":
             yield f"{step}: {reason}"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
-from tests.toolkits.matrix import FOLDER, STEPS, Toolkit, toolkits
+from tests.toolkits.matrix import CONSUMER_STEPS, FOLDER, STEPS, Toolkit, consumers, toolkits
 
 ROOT = FOLDER.parents[1]
 RECORD = FOLDER / "matrix.json"
@@ -32,7 +32,7 @@ def read_record() -> dict[str, Entry]:
 
 def write_record(record: Mapping[str, Entry]) -> None:
     """Keep what the last runs gave; what has no folder any more is dropped."""
-    names = {toolkit.name for toolkit in toolkits()}
+    names = {toolkit.name for toolkit in (*toolkits(), *consumers())}
     kept = {name: record[name] for name in sorted(record) if name in names}
     RECORD.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
@@ -40,12 +40,15 @@ def write_record(record: Mapping[str, Entry]) -> None:
 def rendered() -> dict[str, str]:
     """Return README.md and docs/toolkits.md, by name, as the record, the notes and the programs want them."""
     record = read_record()
-    shown = [toolkit for toolkit in toolkits() if toolkit.name in record]
+    shown, told = ([toolkit for toolkit in kind() if toolkit.name in record] for kind in (toolkits, consumers))
     readme = _between(README.read_text("utf-8"), "matrix", _table(shown, record, "docs/toolkits.md"))
-    steps = [f"| {step} | {words} |" for step, words in STEPS.items()]
     page = _between(PAGE.read_text("utf-8"), "matrix", _table(shown, record, ""))
-    page = _between(page, "steps", ["| Step | |", "|---|---|", *steps])
+    page = _between(page, "steps", _legend(STEPS))
     page = _between(page, "programs", [line for toolkit in shown for line in _program(toolkit, record[toolkit.name])])
+    page = _between(page, "consumers", _table(told, record, ""))
+    page = _between(page, "steps of consumers", _legend(CONSUMER_STEPS))
+    programs = [line for toolkit in told for line in _program(toolkit, record[toolkit.name])]
+    page = _between(page, "programs of consumers", programs)
     return {README.name: readme, PAGE.name: page}
 
 
@@ -66,24 +69,29 @@ def _between(text: str, mark: str, lines: list[str]) -> str:
     return "".join((before, begin, *(f"{line}\n" for line in lines), end, after))
 
 
+def _legend(steps: Mapping[str, str]) -> list[str]:
+    return ["| Step | |", "|---|---|", *(f"| {step} | {words} |" for step, words in steps.items())]
+
+
 def _table(shown: list[Toolkit], record: Mapping[str, Entry], page: str) -> list[str]:
-    lines = [f"| Toolkit | {' | '.join(STEPS)} |", f"|---|{':-:|' * len(STEPS)}"]
+    steps = shown[0].steps
+    lines = [f"| Toolkit | {' | '.join(steps)} |", f"|---|{':-:|' * len(steps)}"]
     for toolkit in shown:
         entry = record[toolkit.name]
-        link = f"{page}#{toolkit.name}"
-        cells = ["✓" if entry["steps"].get(step) == "ok" else f"[note]({link})" for step in STEPS]
+        link = f"{page}#{toolkit.anchor}"
+        cells = ["✓" if entry["steps"].get(step) == "ok" else f"[note]({link})" for step in steps]
         heading = f"[{toolkit.title}]({link}) {entry['version']} ({toolkit.language})"
         lines.append(f"| {heading} | {' | '.join(cells)} |")
     return lines
 
 
 def _program(toolkit: Toolkit, entry: Entry) -> Iterator[str]:
-    yield from ("", f"### {toolkit.title} ({toolkit.language}) {{ #{toolkit.name} }}", "")
+    yield from ("", f"### {toolkit.title} ({toolkit.language}) {{ #{toolkit.anchor} }}", "")
     yield f"Version {entry['version']}. {_needs(toolkit)}"
     yield from ("", "```bash", *filter(None, (toolkit.build, toolkit.run)), "```")
     if toolkit.notes:
         yield from ("", "What it cannot do by its own nature:", "")
-        yield from (f"- **{step}**: {toolkit.notes[step]}" for step in STEPS if step in toolkit.notes)
+        yield from (f"- **{step}**: {toolkit.notes[step]}" for step in toolkit.steps if step in toolkit.notes)
     for path in toolkit.sources:
         yield from ("", f"`{path.relative_to(toolkit.folder)}`:", "", f"```{_SHOWN[path.suffix]}")
         yield path.read_text("utf-8").rstrip("\n")

@@ -34,6 +34,9 @@ def run(toolkit: Toolkit, server: Server, scratch: Path, wsdl: str = "wsdl") -> 
     environment = _environment(toolkit) | {
         "WSDL": f"{server.base}/activity?{wsdl}",
         "SINGLE_WSDL": f"{server.base}/activity?singleWsdl",
+        "MANAGER_WSDL": f"{server.base}/subscription?{wsdl}",
+        "CONSUMER_WSDL": f"{server.base}/activity?{wsdl}=consumer.wsdl",
+        "SINGLE_CONSUMER_WSDL": f"{server.base}/activity?singleWsdl=consumer.wsdl",
         "ADDRESS": f"{server.base}/activity",
         "TOKEN": server.token,
     }

@@ -9,13 +9,14 @@ import pytest
 
 from tests.server import Server, running
 from tests.toolkits import pages
-from tests.toolkits.matrix import STEPS, Report, Toolkit, complaints, toolkits
-from tests.toolkits.running import run
+from tests.toolkits.matrix import STEPS, Report, Toolkit, complaints, consumers, toolkits
+from tests.toolkits.telling import judged
 
 TOOLKITS = toolkits()
 #: Generating and compiling code takes its time: what does so is run once, the others with the WSDL in one document too.
 CASES = [(toolkit, "wsdl") for toolkit in TOOLKITS]
 CASES += [(toolkit, "singleWsdl") for toolkit in TOOLKITS if not toolkit.build]
+CASES += [(consumer, "wsdl") for consumer in consumers()]
 ALL = os.environ.get("TOOLKITS") == "all"
 CI = os.environ.get("CI") == "true"
 
@@ -28,26 +29,26 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         assert "Traceback" not in server.log.read_text()
 
 
-@pytest.mark.parametrize(("toolkit", "wsdl"), CASES, ids=[f"{toolkit.name}-{wsdl}" for toolkit, wsdl in CASES])
+@pytest.mark.parametrize(("toolkit", "wsdl"), CASES, ids=[f"{toolkit.anchor}-{wsdl}" for toolkit, wsdl in CASES])
 def test_the_toolkit_gets_through(toolkit: Toolkit, wsdl: str, server: Server, tmp_path: Path) -> None:
     if toolkit.nightly and not ALL:
         pytest.skip("heavy: runs where TOOLKITS=all")
     try:
-        report = run(toolkit, server, tmp_path / toolkit.name, wsdl)
+        report, found = judged(toolkit, server, tmp_path / toolkit.anchor, wsdl)
     except LookupError as error:
         if CI:
             raise
         pytest.skip(str(error))
-    found = list(complaints(toolkit, report))
     assert found == [], f"{found}\n{report.output}\n{report.errors}"
 
 
 def test_the_table_has_every_toolkit() -> None:
     record = pages.read_record()
-    assert set(record) == {toolkit.name for toolkit in TOOLKITS}, "run `python -m tests.toolkits NAME`"
-    for toolkit in TOOLKITS:
+    known = {toolkit.name: toolkit for toolkit in (*TOOLKITS, *consumers())}
+    assert set(record) == set(known), "run `python -m tests.toolkits NAME`"
+    for toolkit in known.values():
         steps = record[toolkit.name]["steps"]
-        assert list(steps) == list(STEPS)
+        assert list(steps) == list(toolkit.steps)
         assert {step for step, verdict in steps.items() if verdict != "ok"} == set(toolkit.notes)
 
 
