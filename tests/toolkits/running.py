@@ -52,6 +52,21 @@ def run(toolkit: Toolkit, server: Server, scratch: Path, wsdl: str = "wsdl") -> 
     return Report(found, exit_code, outputs, errors)
 
 
+def read(toolkit: Toolkit, url: str, scratch: Path) -> Report:
+    """Have a toolkit read a WSDL, and return what it said, with the text of all that it made behind that.
+
+    Raises LookupError where the toolkit is not installed.
+    """
+    found = version(toolkit, scratch)
+    if found is None or toolkit.reads is None:
+        raise LookupError(f"{toolkit.title} is not installed: .ci/toolkits install {toolkit.name}")
+    toolkit.cache.mkdir(parents=True, exist_ok=True)
+    exit_code, output, errors = _shell(toolkit.reads, scratch, _environment(toolkit) | {"WSDL": url}, _RUN)
+    known = {path.relative_to(toolkit.folder) for path in toolkit.sources}
+    made = (path for path in scratch.rglob("*") if path.is_file() and path.relative_to(scratch) not in known)
+    return Report(found, exit_code, output + "".join(path.read_text("utf-8", "replace") for path in made), errors)
+
+
 def _copy(toolkit: Toolkit, scratch: Path) -> Path:
     shutil.copytree(toolkit.folder, scratch, ignore=shutil.ignore_patterns("__pycache__"))
     modules = toolkit.cache / "node_modules"

@@ -10,7 +10,9 @@ import pytest
 from tests.server import Server, running
 from tests.toolkits import pages
 from tests.toolkits.matrix import STEPS, Report, Toolkit, complaints, consumers, toolkits
+from tests.toolkits.running import read
 from tests.toolkits.telling import judged
+from wsrf_activity.soap import contract
 
 TOOLKITS = toolkits()
 #: Generating and compiling code takes its time: what does so is run once, the others with the WSDL in one document too.
@@ -40,6 +42,25 @@ def test_the_toolkit_gets_through(toolkit: Toolkit, wsdl: str, server: Server, t
             raise
         pytest.skip(str(error))
     assert found == [], f"{found}\n{report.output}\n{report.errors}"
+
+
+@pytest.mark.parametrize("document", ["notification.wsdl", "consumer.wsdl"])
+@pytest.mark.parametrize(
+    "toolkit", [toolkit for toolkit in TOOLKITS if toolkit.reads], ids=lambda toolkit: toolkit.name
+)
+def test_the_toolkit_reads_the_other_wsdls(toolkit: Toolkit, document: str, server: Server, tmp_path: Path) -> None:
+    """And finds all operations in them."""
+    if toolkit.nightly and not ALL:
+        pytest.skip("heavy: runs where TOOLKITS=all")
+    try:
+        report = read(toolkit, f"{server.base}/activity?wsdl={document}", tmp_path / toolkit.name)
+    except LookupError as error:
+        if CI:
+            raise
+        pytest.skip(str(error))
+    said = f"{report.output[:10_000]}\n{report.errors}"
+    assert report.exit_code == 0, said
+    assert [o.name for o in contract.operations(document).values() if o.name not in report.output] == [], said
 
 
 def test_the_table_has_every_toolkit() -> None:
