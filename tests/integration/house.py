@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -153,3 +153,9 @@ async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
 def report(code: int = 0, **said: Any) -> Report:
     given: dict[str, Any] = {"exit_code": code, "reason": "exited", "started": NOON, "ended": NOON}
     return Report(**{**given, **said})
+
+
+async def blocks(*data: bytes) -> AsyncIterator[bytes]:
+    """Yield what is uploaded, in parts."""
+    for block in data:
+        yield block

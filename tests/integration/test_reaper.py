@@ -20,14 +20,6 @@ SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
 @pytest.fixture
-async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
-    house = House(database_url, tmp_path / "data")
-    await house.open()
-    yield house
-    await house.close()
-
-
-@pytest.fixture
 async def reaper(house: House, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Reaper]:
     monkeypatch.setattr(rooms, "_HEARTBEAT", 0.005)
     reaper = await _started(house)

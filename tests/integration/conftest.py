@@ -1,0 +1,34 @@
+"""A manager with all that it needs, on either database."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.house import House
+from wsrf_activity.manager import running
+
+
+@pytest.fixture
+async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
+    """On either database."""
+    house = House(database_url, tmp_path / "data")
+    await house.open()
+    yield house
+    await house.close()
+
+
+@pytest.fixture
+async def small(tmp_path: Path) -> AsyncIterator[House]:
+    """On SQLite alone, for what does not depend on the database."""
+    house = House(f"sqlite:///{tmp_path / 'small.db'}", tmp_path / "data")
+    await house.open()
+    yield house
+    await house.close()
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look for lost work at once."""
+    monkeypatch.setattr(running, "_RETRY", 0.001)
+    monkeypatch.setattr(running, "_PAUSES", (0.0, 0.0, 0.0))
