@@ -28,6 +28,18 @@ def test_recovery_is_compared_with_the_start_of_an_empty_server() -> None:
     assert [bool(held) for _, held in found] == [False, False, True]
 
 
+SUBSCRIPTIONS = re.compile(r"\| ([^|]+) \| \*\*[\d.]+\*\* \([\d.]+ to [\d.]+\) \|.*|\| ([^|]+) \| \d+ (?:ms)? ?\|.*")
+
+
+def test_consumers_are_told_with_and_without_dead_ones() -> None:
+    """A few of each are enough for the form."""
+    few = ("--subscriptions", "60", "--activities", "6", "--dead", "3", "--log", "12")
+    rows = table("benchmarks.subscriptions", "--rounds", "1", "--seconds", "1", *few)
+    found = [match[1] or match[2] for row in rows if (match := SUBSCRIPTIONS.fullmatch(row))]
+    delays = ["60, all well", "60, 3 of them dead", "with the dead to without"]
+    assert found == [*delays, "bare POSTs", "each by itself (UseRaw)", "together (Notify)"]
+
+
 def table(module: str, *arguments: str) -> list[str]:
     """Run a benchmark and return the rows of its table."""
     root = Path(__file__).resolve().parents[2]
