@@ -31,6 +31,7 @@ from wsrf_activity.model.events import Change, Event
 from wsrf_activity.model.lifetime import Never
 from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, SubscribeRequest
 from wsrf_activity.store import codec, tables
+from wsrf_activity.store.subscriptions import Subscriptions
 
 HOUR = timedelta(hours=1)
 CONSUMER = Consumer("http://127.0.0.1:9/told", "<wsa:EndpointReference/>", "1.2", ns.WSA)
@@ -223,6 +224,42 @@ class TestTheLog:
         assert [c.logged.event.activity_id for c in await reader.next(9)] == [slow]
         assert await reader.next(9) == ()
         assert reader.position > before
+
+    async def test_a_row_that_nobody_has_told_of_is_not_passed_over(self, house: House) -> None:
+        """It is there from the commit on; that it is there may be heard later, by another server above all."""
+        activity_id = await house.running()
+        await until(lambda: _noted(house, activity_id))
+        one = await house.manager.subscriptions.subscribe(ADA, asked(policy=Policy(from_sequence=1)), activity_id)
+        all_ = await house.manager.subscriptions.subscribe(ADA, asked(), None)
+        known = await read(house.manager.telling, one.id)
+        event = Event("", activity_id, "ada", 9, NOON, None, {})
+        await house.database.change(lambda records: records.log([event]))
+        told = await read(house.manager.telling, all_.id)
+        assert [change.logged.sequence for change in told] == [len(known) + 1]
+
+    async def test_a_long_log_is_read_in_parts_and_once(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("wsrf_activity.manager.eventlog._PAGE", 7)
+        monkeypatch.setattr("wsrf_activity.manager.eventlog._KEPT", 3)
+        all_ = await house.manager.subscriptions.subscribe(ADA, asked(), None)
+        activity_id = await house.running()
+        one = await house.manager.subscriptions.subscribe(ADA, asked(policy=Policy(from_sequence=1)), activity_id)
+        for number in range(60):
+            await house.manager.ledger.change(activity_id, partial(changes.warn, message=str(number)))
+        rows: list[int] = []
+        of_activity = Subscriptions.of_activity
+
+        def counted(self: Subscriptions, activity_id: str, after: int, limit: int) -> Any:
+            found = of_activity(self, activity_id, after, limit)
+            rows.append(len(found))
+            return found
+
+        monkeypatch.setattr(Subscriptions, "of_activity", counted)
+        told = await read(house.manager.telling, one.id)
+        assert [change.logged.sequence for change in told] == list(range(1, len(told) + 1))
+        assert [len(change.new.errors) for change in told if change.new][-60:] == list(range(1, 61))
+        assert await read(house.manager.telling, all_.id) == told
+        assert max(rows) <= 7
+        assert sum(rows) < 12 * len(told)  # a page for each two of each reader, and the tail; not a log for each
 
     async def test_a_reader_who_has_much_to_read(self, house: House) -> None:
         made = await house.manager.subscriptions.subscribe(ADA, asked(), None)

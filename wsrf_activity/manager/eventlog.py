@@ -6,15 +6,19 @@ is given events as they appear, and a position beyond which nothing can appear a
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Collection, Sequence
+from functools import partial
 
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.events import Change, Logged, states
-from wsrf_activity.store import Database
+from wsrf_activity.model.events import TERMINATED, Change, Logged, states
+from wsrf_activity.store import Database, Records
 
 _KEPT = 500  #: changes of one activity in memory
 _TAILS = 4096  #: activities whose latest changes are in memory
+_HELD = 100_000  #: changes in memory, of all activities
+_HEADS = 1000  #: activities of which somebody who reads old rows of many knows where he is
+_PLACES = 4096  #: in logs, where somebody who is far behind has read to
 _ARRIVALS = 2000  #: changes in memory for those who follow all of an owner's activities
 _PAGE = 500  #: rows of one scan
 
@@ -26,28 +30,30 @@ class _Tail:
         self.changes: list[Change] = []
         self.begins = 0  #: the id of the last row before ``changes``
         self.ends = 0  #: the id of the last row
+        self.count = 0  #: rows up to there
         self.state: Activity | None = None
         self.stale = True
         self.lock = asyncio.Lock()
 
-    def extend(self, rows: Sequence[Logged]) -> None:
+    def extend(self, found: Sequence[Change]) -> None:
         """Take what has come to the log."""
-        found = list(states(self.state, rows))
-        if found:
-            self.state, self.ends = found[-1].new, rows[-1].id
-            self.changes += found
+        last = found[-1]
+        self.state, self.ends, self.count = last.new, last.logged.id, last.logged.sequence
+        self.changes += found
         if len(self.changes) > _KEPT:
             self.begins = self.changes[-_KEPT - 1].logged.id
             del self.changes[:-_KEPT]
 
 
 class ActivityLogs:
-    """The logs of single activities; what many read is read once."""
+    """The logs of single activities; what many read is read once, and never a whole log at a time."""
 
     def __init__(self, database: Database) -> None:
         """Begin with nothing in memory."""
         self._database = database
         self._tails: OrderedDict[str, _Tail] = OrderedDict()
+        self._held = 0  #: changes in all tails
+        self._places: OrderedDict[tuple[str, int], Change] = OrderedDict()
 
     def news(self, activity_id: str) -> None:
         """Hear that there is more of an activity."""
@@ -58,33 +64,94 @@ class ActivityLogs:
     def forget(self) -> None:
         """Read everything anew."""
         self._tails.clear()
+        self._places.clear()
+        self._held = 0
 
-    async def after(self, activity_id: str, position: int) -> Sequence[Change]:
-        """Return what is beyond a position, as far back as is kept in memory or else all of it."""
-        tail = await self._tail(activity_id)
-        changes: Iterable[Change] = tail.changes
-        if position < tail.begins:
-            rows = await self._database.read(lambda records: records.subscriptions.of_activity(activity_id, 0))
-            changes = states(None, rows)
-        return [change for change in changes if change.logged.id > position]
+    async def after(self, activity_id: str, position: int, limit: int, known: int = 0) -> Sequence[Change]:
+        """Return about ``limit`` changes beyond a position; fewer where there are no more.
 
-    async def _tail(self, activity_id: str) -> _Tail:
+        ``known`` is a row that has been seen in the log: then it is in memory, too, even if nobody told of it.
+        """
+        tail = await self._tail(activity_id, known)
+        if position >= tail.begins:
+            return [change for change in tail.changes if change.logged.id > position][:limit]
+        return await self._older(activity_id, position, limit)
+
+    async def _tail(self, activity_id: str, known: int) -> _Tail:
         tail = self._tails.setdefault(activity_id, _Tail())
         self._tails.move_to_end(activity_id)
-        if len(self._tails) > _TAILS:
-            self._tails.popitem(last=False)
         async with tail.lock:
+            tail.stale = tail.stale or tail.ends < known
             while tail.stale:
                 tail.stale = False
                 try:
-                    rows = await self._database.read(
-                        lambda records: records.subscriptions.of_activity(activity_id, tail.ends)
-                    )
+                    await self._extend(activity_id, tail)
                 except BaseException:
                     tail.stale = True
                     raise
-                tail.extend(rows)
         return tail
+
+    async def _extend(self, activity_id: str, tail: _Tail) -> None:
+        async for found in replay(self._database, activity_id, tail.state, tail.count):
+            before = len(tail.changes)
+            tail.extend(found)
+            if self._tails.get(activity_id) is tail:
+                self._held += len(tail.changes) - before
+        while len(self._tails) > 1 and (len(self._tails) > _TAILS or self._held > _HELD):
+            _, dropped = self._tails.popitem(last=False)
+            self._held -= len(dropped.changes)
+
+    async def _older(self, activity_id: str, position: int, limit: int) -> Sequence[Change]:
+        """Read from the database, on from where somebody has read to before or else from the beginning."""
+        place = self._places.get((activity_id, position))
+        state, count = (place.new, place.logged.sequence) if place is not None else (None, 0)
+        found: list[Change] = []
+        async for changes in replay(self._database, activity_id, state, count):
+            found += (change for change in changes if change.logged.id > position)
+            if len(found) >= limit:
+                break
+        end = min(limit, len(found))
+        while end < len(found) and not _ends(found[end - 1].logged):
+            end += 1
+        if end and _ends(found[end - 1].logged):
+            self._places[activity_id, found[end - 1].logged.id] = found[end - 1]
+            if len(self._places) > _PLACES:
+                self._places.popitem(last=False)
+        return found[:end]
+
+
+async def replay(
+    database: Database, activity_id: str, state: Activity | None = None, count: int = 0
+) -> AsyncIterator[Sequence[Change]]:
+    """Yield the changes of an activity beyond the first ``count`` rows, which led to ``state``, a page at a time.
+
+    Others have their turn between two pages. A page ends with the last row of a change.
+    """
+    rows: list[Logged] = []
+    whole = True
+    while whole:
+        after = rows[-1].sequence if rows else count
+        page = await database.read(partial(_page, activity_id, after))
+        rows += page
+        whole = len(page) == _PAGE
+        end = len(rows)
+        while whole and end and not _ends(rows[end - 1]):
+            end -= 1
+        if end:
+            found = list(states(state, rows[:end]))
+            state, count = found[-1].new, found[-1].logged.sequence
+            del rows[:end]
+            yield found
+            await asyncio.sleep(0)
+
+
+def _page(activity_id: str, after: int, records: Records) -> Sequence[Logged]:
+    return records.subscriptions.of_activity(activity_id, after, _PAGE)
+
+
+def _ends(row: Logged) -> bool:
+    """Whether it is the last row of a change."""
+    return row.event.changed is not None or row.event.topic == TERMINATED
 
 
 class OwnerLog:
@@ -116,8 +183,10 @@ class OwnerLog:
         arrived: list[Change] = []
         try:
             for activity_id in news:
-                found = await self._logs.after(activity_id, self._heads.get(activity_id, self.settled))
-                arrived += (change for change in found if change.logged.event.owner == self.owner)
+                head = self._heads.get(activity_id, self.settled)
+                while found := await self._logs.after(activity_id, head, _PAGE):
+                    head = found[-1].logged.id
+                    arrived += (change for change in found if change.logged.event.owner == self.owner)
         except BaseException:
             self._news |= news
             raise
@@ -169,7 +238,7 @@ class ActivityReader:
 
     async def next(self, limit: int) -> Sequence[Change]:
         """Return some of what was not returned yet; raises Unavailable."""
-        changes = (await self._logs.after(self._activity_id, self.position))[:limit]
+        changes = await self._logs.after(self._activity_id, self.position, limit)
         if changes:
             self.position = changes[-1].logged.id
         return changes
@@ -183,6 +252,7 @@ class OwnerReader:
         self._log = log
         self._logs = logs
         self._reached = position  #: everything up to here has been returned, or was there before
+        self._heads: dict[str, int] = {}  #: by activity the last row of it that was read when it was old
         self._place: int | None = None  #: among the arrivals; None where older ones are still to be read
 
     @property
@@ -218,13 +288,17 @@ class OwnerReader:
         rows = (await self._log.scan(self._reached, self._log.settled))[:limit]
         if not rows:
             return ()
-        first: dict[str, int] = {}
-        for row_id, activity_id in rows:
-            first.setdefault(activity_id, row_id)
+        first = {activity_id: row_id for row_id, activity_id in reversed(rows)}
+        last = {activity_id: row_id for row_id, activity_id in rows}
+        count = Counter(activity_id for _, activity_id in rows)
         found = {
             change.logged.id: change
             for activity_id, row_id in first.items()
-            for change in await self._logs.after(activity_id, row_id - 1)
+            # A row can be here before anybody has told of it: it must not be taken for one that is gone.
+            for change in await self._logs.after(
+                activity_id, self._heads.get(activity_id, row_id - 1), count[activity_id], last[activity_id]
+            )
         }
+        self._heads = last if len(self._heads) > _HEADS else self._heads | last
         self._reached = rows[-1][0]
         return [found[row_id] for row_id, _ in rows if row_id in found]

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from wsrf_activity.manager.eventlog import replay
 from wsrf_activity.manager.ledger import Ledger
 from wsrf_activity.manager.requests import Rules
 from wsrf_activity.manager.telling import PULLED, PULLED_BYTES
@@ -22,7 +23,7 @@ from wsrf_activity.model.errors import (
     TooBusy,
     UnsupportedPolicy,
 )
-from wsrf_activity.model.events import Change, states
+from wsrf_activity.model.events import Change
 from wsrf_activity.model.filters import Filter
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy, Requested, add
@@ -155,12 +156,11 @@ class Subscriptions:
             raise NoSuchSubscription
         self.changed(subscription_id)
 
-    async def history(self, caller: Principal, activity_id: str) -> Sequence[Change]:
-        """Return all that was ever told of an activity, for GetCurrentMessage; raises NoSuchActivity."""
+    async def history(self, caller: Principal, activity_id: str) -> AsyncIterator[Sequence[Change]]:
+        """Return all that was ever told of an activity, in parts, for GetCurrentMessage; raises NoSuchActivity."""
         known = await self._ledger.database.read(lambda records: records.get(activity_id))
         self._visible(caller, known)
-        rows = await self._ledger.database.read(lambda records: records.subscriptions.of_activity(activity_id, 0))
-        return list(states(None, rows))
+        return replay(self._ledger.database, activity_id)
 
     async def create_pull_point(self, caller: Principal) -> PullPoint:
         """Make a queue for messages; it lives for a while after each use. Raises TooBusy."""

@@ -4,7 +4,7 @@ them. What is to be sent to whom, and when, is decided elsewhere.
 
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -87,13 +87,16 @@ class Notifications:
         """Return the resource property document after the change; of an activity that is no more, the last one."""
         return self._documents.get(change, self._make_document)
 
-    def current(self, history: Sequence[Change], wanted: TopicExpression) -> etree._Element:
+    async def current(self, history: AsyncIterable[Sequence[Change]], wanted: TopicExpression) -> etree._Element:
         """Return what was published last on a topic, or below it. Raises NoCurrentMessage."""
-        for change in reversed(history):
-            found = list(event_messages.payloads(change, self._addresses, wanted.matches))
-            if found:
-                return found[-1][2]
-        raise NoCurrentMessage(f"nothing has been published on {wanted.text} so far")
+        last = None
+        async for part in history:
+            of_each = (list(event_messages.payloads(each, self._addresses, wanted.matches)) for each in reversed(part))
+            found = next((payloads for payloads in of_each if payloads), None)
+            last = last if found is None else found[-1][2]
+        if last is None:
+            raise NoCurrentMessage(f"nothing has been published on {wanted.text} so far")
+        return last
 
     def notify(self, subscription: Subscription, messages: Sequence[Message]) -> Envelope:
         """Return one wsnt:Notify with all of these, in the consumer's version and with its reference parameters."""

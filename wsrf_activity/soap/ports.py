@@ -187,7 +187,7 @@ class NotificationPort(Service):
         call: Call = ctx.udc
         history = await call.subscriptions.history(call.caller, call.activity_id)
         current = response(ns.WSNT, "GetCurrentMessageResponse")
-        current.append(call.notifications.current(history, subscribing.read_topic(body)))
+        current.append(await call.notifications.current(history, subscribing.read_topic(body)))
         return current
 
 

@@ -124,9 +124,9 @@ class Subscriptions:
         query = query.where(event_log.c.activity_id == activity_id, event_log.c.sequence < sequence)
         return int(self._connection.execute(query).scalar_one())
 
-    def of_activity(self, activity_id: str, after: int, limit: int | None = None) -> Sequence[Logged]:
-        """Return an activity's events beyond an id, in order."""
-        query = select(event_log).where(event_log.c.activity_id == activity_id, event_log.c.id > after)
+    def of_activity(self, activity_id: str, after: int, limit: int) -> Sequence[Logged]:
+        """Return an activity's events beyond a place among them, in order."""
+        query = select(event_log).where(event_log.c.activity_id == activity_id, event_log.c.sequence > after)
         rows = self._connection.execute(query.order_by(event_log.c.sequence).limit(limit)).mappings()
         return [codec.read_event(row) for row in rows]
 

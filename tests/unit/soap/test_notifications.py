@@ -1,6 +1,7 @@
 """Notifications: valid whatever they tell, in the consumer's version, written once for all."""
 
 import itertools
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Literal
@@ -185,13 +186,16 @@ def wanted(text: str) -> topics.TopicExpression:
     return topics.parse(ns.TOPIC_CONCRETE, text, {"act": ns.ACT}, topic_space())
 
 
-def test_the_current_message_is_the_last_on_a_topic(notifications: Notifications) -> None:
-    life = a_life()[:-1]
-    changed = notifications.current(life, wanted("act:StatusChanged"))
+async def test_the_current_message_is_the_last_on_a_topic(notifications: Notifications) -> None:
+    async def life() -> AsyncIterator[Sequence[Change]]:
+        yield a_life()[:3]
+        yield a_life()[3:-1]
+
+    changed = await notifications.current(life(), wanted("act:StatusChanged"))
     assert changed.findtext("act:Phase", None, NAMES) == "Failed"
-    assert notifications.current(life, wanted("act:Phase")).tag.endswith("ValueChangeNotification")
+    assert (await notifications.current(life(), wanted("act:Phase"))).tag.endswith("ValueChangeNotification")
     with pytest.raises(NoCurrentMessage):
-        notifications.current(life, wanted("act:Terminated"))
+        await notifications.current(life(), wanted("act:Terminated"))
 
 
 def test_a_consumer_confirms_by_the_same_challenge(notifications: Notifications) -> None:
