@@ -28,6 +28,7 @@ from wsrf_activity.model.errors import (
     UnsupportedPolicy,
 )
 from wsrf_activity.model.events import Change, Event
+from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import Never
 from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, SubscribeRequest
 from wsrf_activity.store import codec, tables
@@ -242,6 +243,7 @@ class TestTheLog:
         monkeypatch.setattr("wsrf_activity.manager.eventlog._KEPT", 3)
         all_ = await house.manager.subscriptions.subscribe(ADA, asked(), None)
         activity_id = await house.running()
+        await until(lambda: _noted(house, activity_id))
         one = await house.manager.subscriptions.subscribe(ADA, asked(policy=Policy(from_sequence=1)), activity_id)
         for number in range(60):
             await house.manager.ledger.change(activity_id, partial(changes.warn, message=str(number)))
@@ -254,10 +256,10 @@ class TestTheLog:
             return found
 
         monkeypatch.setattr(Subscriptions, "of_activity", counted)
-        told = await read(house.manager.telling, one.id)
+        told = await read(house.manager.telling, all_.id)
         assert [change.logged.sequence for change in told] == list(range(1, len(told) + 1))
         assert [len(change.new.errors) for change in told if change.new][-60:] == list(range(1, 61))
-        assert await read(house.manager.telling, all_.id) == told
+        assert await read(house.manager.telling, one.id) == told
         assert max(rows) <= 7
         assert sum(rows) < 12 * len(told)  # a page for each two of each reader, and the tail; not a log for each
 
@@ -275,6 +277,38 @@ class TestTheLog:
 
 
 class TestPullPoints:
+    async def test_what_is_fetched_at_once_is_bounded(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("wsrf_activity.manager.subscribing._AT_ONCE_BYTES", 9)
+        subscriptions = house.manager.subscriptions
+        point = await subscriptions.create_pull_point(ADA)
+        await subscriptions.put(ADA, point.id, [b"<a/>", b"<b/>", b"<c/>", b"<much-more/>", b"<d/>"])
+        fetched = [[m.content for m in await subscriptions.pulled(ADA, point.id)] for _ in range(5)]
+        assert fetched == [[b"<a/>", b"<b/>"], [b"<c/>"], [b"<much-more/>"], [b"<d/>"], []]
+
+    async def test_none_is_filled_that_is_destroyed_meanwhile(self, house: House) -> None:
+        subscriptions = house.manager.subscriptions
+        point = await subscriptions.create_pull_point(ADA)
+        check = subscriptions._check_consumer
+
+        async def destroyed(caller: Principal, request: SubscribeRequest) -> None:
+            await check(caller, request)
+            await subscriptions.destroy_pull_point(ADA, point.id)
+
+        subscriptions._check_consumer = destroyed  # type: ignore[method-assign]  # what happens in between
+        with pytest.raises(SubscribeRefused, match="destroyed"):
+            await subscriptions.subscribe(ADA, asked(pull_point=point.id), None)
+
+    async def test_who_delivers_hears_of_those_that_have_expired(self, house: House) -> None:
+        subscriptions = house.manager.subscriptions
+        point = await subscriptions.create_pull_point(ADA)
+        one = await subscriptions.subscribe(ADA, asked(lifetime=HOUR), None)
+        other = await subscriptions.subscribe(ADA, asked(pull_point=point.id), None)
+        gone: list[str] = []
+        house.manager.ledger.subscription_gone = gone.append
+        house.now += timedelta(days=15)
+        await house.manager.remover.reap(house.now)
+        assert set(gone) == {one.id, other.id}
+
     async def test_messages_come_in_order_and_once(self, house: House) -> None:
         subscriptions = house.manager.subscriptions
         point = await subscriptions.create_pull_point(ADA)

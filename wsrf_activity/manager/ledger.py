@@ -28,6 +28,7 @@ class Ledger:
         self.waiters = waiters
         self.clock = clock
         self.deadline_moved: Callable[[datetime], None] = lambda deadline: None
+        self.subscription_gone: Callable[[str], None] = lambda subscription_id: None
         self.news: Callable[[str, str | None], None] = lambda activity_id, owner: None
 
     async def change(self, activity_id: str, step: Step, *, fence: int | None = None) -> Activity:

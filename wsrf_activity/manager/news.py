@@ -9,6 +9,8 @@ from wsrf_activity.manager.telling import Telling
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.notices import Notice
 
+_RETRY = 1.0  #: seconds before the database is asked again after it did not answer
+
 
 class Teller(Protocol):
     """Who delivers what is published."""
@@ -46,8 +48,10 @@ class News:
         self._telling = telling
         self._subscriptions = subscriptions
         self._leads = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._roomy: set[str] = set()  #: pull points of which it is to be found out who fills them
+        self._looking: asyncio.Task[None] | None = None
         ledger.news = self.of_activity
+        ledger.subscription_gone = self.of_subscription
         subscriptions.changed = self.of_subscription
         telling.unsaid = self._of_unsaid
         telling.filled = subscriptions.filled
@@ -81,7 +85,7 @@ class News:
         if notice.pull_point:
             self._subscriptions.filled(notice.pull_point)
             if self._leads:
-                self._spawn_room(notice.pull_point)
+                self._room_in(notice.pull_point)
 
     def of_anything(self) -> None:
         """Look at everything anew: nobody listened for a while."""
@@ -90,15 +94,24 @@ class News:
             self.lead(False)
             self.lead(True)
 
-    def _spawn_room(self, pull_point_id: str) -> None:
-        task = asyncio.create_task(self._room(pull_point_id), name="room in a pull point")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _room_in(self, pull_point_id: str) -> None:
+        self._roomy.add(pull_point_id)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._tell_of_room(), name="room in pull points")
 
-    async def _room(self, pull_point_id: str) -> None:
-        try:
-            filling = await self._ledger.database.read(lambda records: records.subscriptions.fill(pull_point_id))
-        except Unavailable:
-            return  # it is tried again by itself
-        for subscription_id in filling:
+    async def _tell_of_room(self) -> None:
+        """Tell until the database has answered: nobody else wakes who waits for room."""
+        while self._roomy and self._leads:
+            pull_points, self._roomy = self._roomy, set()
+            try:
+                for pull_point_id in pull_points:
+                    await self._tell_who_fills(pull_point_id)
+            except Unavailable:
+                self._roomy |= pull_points
+                await asyncio.sleep(_RETRY)
+
+    async def _tell_who_fills(self, pull_point_id: str) -> None:
+        for subscription_id in await self._ledger.database.read(
+            lambda records: records.subscriptions.fill(pull_point_id)
+        ):
             self.of_subscription(subscription_id)

@@ -90,8 +90,9 @@ class Remover:
             reaped += await self._remove(ended, _EXPIRED, expired_by=now)
         while await self._ledger.database.change(lambda records: records.remove_expired_uploads(now, UPLOADS)):
             continue
-        while await self._ledger.database.change(lambda records: records.subscriptions.remove_expired(now)):
-            continue
+        while gone := await self._ledger.database.change(lambda records: records.subscriptions.remove_expired(now)):
+            for subscription_id in gone:
+                self._ledger.subscription_gone(subscription_id)
         await self._remove_files()
         return reaped
 

@@ -32,6 +32,7 @@ from wsrf_activity.model.topics import TopicSpace
 from wsrf_activity.store import Records
 
 _AT_ONCE = 256  #: messages that one GetMessages returns, where the client names no number or a larger one
+_AT_ONCE_BYTES = 4 << 20  #: of those messages, unless one alone has more
 _AGAIN = timedelta(minutes=1)  #: after which a pull point that could not take a message may be tried again
 
 Visible = Callable[[Principal, Activity | None], Activity]
@@ -181,14 +182,13 @@ class Subscriptions:
     async def destroy_pull_point(self, caller: Principal, pull_point_id: str) -> None:
         """Remove a pull point with what is in it and the subscriptions that fill it; raises NoSuchPullPoint."""
         await self._pull_point(caller, pull_point_id)
-        filling = await self._ledger.database.read(lambda records: records.subscriptions.fill(pull_point_id))
-        if not await self._ledger.database.change(
+        filling = await self._ledger.database.change(
             lambda records: records.subscriptions.remove_pull_point(pull_point_id)
-        ):
+        )
+        if filling is None:
             raise NoSuchPullPoint
         self.filled(pull_point_id)
-        for subscription_id in filling:
-            self.changed(subscription_id)
+        self._tell_of_room(filling)
 
     async def pulled(
         self,
@@ -219,8 +219,6 @@ class Subscriptions:
                         found = await self._fetch(pull_point_id, wanted, acknowledged is None)
             except TimeoutError:
                 pass
-        if acknowledged is None and found:
-            await self._tell_of_room(pull_point_id)
         return found
 
     async def put(self, caller: Principal, pull_point_id: str, messages: Sequence[bytes]) -> None:
@@ -239,6 +237,8 @@ class Subscriptions:
         if made.activity_id is not None:
             # Locked, so that it cannot go in between: then nobody would tell of its end.
             self._visible(caller, records.get_to_change(made.activity_id))
+        if made.pull_point is not None and subscriptions.get_pull_point(made.pull_point, keep=True) is None:
+            raise SubscribeRefused("the pull point has just been destroyed")
         sequence = made.policy.from_sequence
         if made.activity_id is not None and sequence is not None:
             position = subscriptions.before(made.activity_id, sequence)
@@ -288,23 +288,27 @@ class Subscriptions:
     async def _fetch(self, pull_point_id: str, most: int, drop: bool) -> Sequence[Pulled]:
         kept = self._kept(self._ledger.clock())
 
-        def transaction(records: Records) -> Sequence[Pulled]:
-            found = records.subscriptions.pulled(pull_point_id, most)
-            records.subscriptions.use_pull_point(pull_point_id, kept)
-            if drop and found:
-                records.subscriptions.drop(pull_point_id, found[-1].number)
-            return found
+        def transaction(records: Records) -> tuple[Sequence[Pulled], Sequence[str]]:
+            subscriptions = records.subscriptions
+            subscriptions.use_pull_point(pull_point_id, kept)
+            found = subscriptions.pulled(pull_point_id, most, _AT_ONCE_BYTES)
+            dropped = drop and found and subscriptions.drop(pull_point_id, found[-1].number)
+            return found, subscriptions.fill(pull_point_id) if dropped else ()
 
-        return await self._ledger.database.change(transaction)
+        found, waiting = await self._ledger.database.change(transaction)
+        self._tell_of_room(waiting)
+        return found
 
     async def _drop(self, pull_point_id: str, up_to: int) -> None:
-        await self._ledger.database.change(lambda records: records.subscriptions.drop(pull_point_id, up_to))
-        await self._tell_of_room(pull_point_id)
+        def transaction(records: Records) -> Sequence[str]:
+            dropped = records.subscriptions.drop(pull_point_id, up_to)
+            return records.subscriptions.fill(pull_point_id) if dropped else ()
 
-    async def _tell_of_room(self, pull_point_id: str) -> None:
-        for subscription_id in await self._ledger.database.read(
-            lambda records: records.subscriptions.fill(pull_point_id)
-        ):
+        self._tell_of_room(await self._ledger.database.change(transaction))
+
+    def _tell_of_room(self, subscription_ids: Sequence[str]) -> None:
+        """Tell of subscriptions whose pull point has room, or is no more."""
+        for subscription_id in subscription_ids:
             self.changed(subscription_id)
 
     @contextmanager

@@ -188,7 +188,7 @@ class Telling:
                 known = subscriptions.get(subscription_id)
                 if known is not None:
                     subscriptions.save(going_well(known))
-            subscriptions.forget_departed(subscriptions.departed_owners())
+            subscriptions.forget_departed(subscriptions.departed_owners(list(told)))
 
         try:
             await self._database.change(transaction)

@@ -13,7 +13,6 @@ from sqlalchemy import (
     exists,
     func,
     insert,
-    or_,
     select,
     text,
     update,
@@ -77,12 +76,18 @@ class Subscriptions:
         if rows:
             self._connection.execute(_ADVANCE, rows)
 
-    def remove(self, condition: ColumnElement[bool]) -> Sequence[str]:
-        """Delete subscriptions, and what of the log was kept for them; return which."""
+    def remove(self, condition: ColumnElement[bool], most: int | None = None) -> Sequence[str]:
+        """Delete subscriptions, and what of the log was kept for them; return which.
+
+        Locked in one order, as in ``advance``, so that two who are at it wait for each other once, and asked for the
+        condition again once they are locked: one may just have been renewed.
+        """
         columns = subscription.c
-        gone = delete(subscription).where(condition).returning(columns.id, columns.owner)
-        rows = self._connection.execute(gone).all()
-        self.forget_departed({row.owner for row in rows})
+        chosen = select(columns.id).where(condition).order_by(columns.id).limit(most).with_for_update()
+        gone = delete(subscription).where(columns.id.in_(chosen))
+        rows = self._connection.execute(gone.returning(columns.id, columns.owner, columns.activity_id)).all()
+        self._forget(departed.c.activity_id.in_([row.activity_id for row in rows if row.activity_id is not None]))
+        self.forget_departed({row.owner for row in rows if row.activity_id is None})
         self._announce(*(Notice(subscription=row.id) for row in rows))
         return [row.id for row in rows]
 
@@ -91,12 +96,16 @@ class Subscriptions:
         return bool(self.remove(subscription.c.id == subscription_id))
 
     def remove_expired(self, now: datetime) -> Sequence[str]:
-        """Delete some subscriptions and pull points whose time is over; return the subscriptions."""
-        due = select(pull_point.c.id).where(pull_point.c.terminates <= now).limit(_BATCH)
+        """Delete some subscriptions and pull points whose time is over; return all subscriptions that are gone."""
+        columns = pull_point.c
+        due = select(columns.id).where(columns.terminates <= now).order_by(columns.id).limit(_BATCH).with_for_update()
+        gone: list[str] = []
         for pull_point_id in self._connection.execute(due).scalars().all():
-            self.remove_pull_point(pull_point_id)
-        over = select(subscription.c.id).where(subscription.c.terminates <= now).limit(_BATCH)
-        return self.remove(subscription.c.id.in_(over))
+            gone += self.remove_pull_point(pull_point_id) or ()
+        gone += self.remove(subscription.c.terminates <= now, _BATCH)
+        # An activity may have gone at the same time as the last who was to hear of it, neither knowing of the other.
+        self.forget_departed(self.departed_owners())
+        return gone
 
     def next_deadline(self) -> datetime | None:
         """Return when the next subscription or pull point expires."""
@@ -166,24 +175,39 @@ class Subscriptions:
             self._connection.execute(insert(departed).from_select(["activity_id", "owner", "last"], lasts))
 
     def forget_departed(self, owners: Collection[str]) -> None:
-        """Delete what is left of activities that are gone, as far as nobody is owed it any more."""
-        if not owners:
-            return
+        """Delete what is left of these owners' activities that are gone, as far as nobody is owed it any more."""
         columns = subscription.c
-        owed = exists(
-            select(columns.id).where(
-                columns.owner == departed.c.owner,
-                or_(columns.activity_id == departed.c.activity_id, columns.activity_id.is_(None)),
-                columns.position < departed.c.last,
-            )
-        )
-        query = delete(departed).where(departed.c.owner.in_(owners), ~owed).returning(departed.c.activity_id)
-        gone = self._connection.execute(query).scalars().all()
-        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(gone)))
+        for owner in owners:
+            floor = select(func.min(columns.position)).where(columns.owner == owner, columns.activity_id.is_(None))
+            told = self._connection.execute(floor).scalar()
+            which = departed.c.owner == owner
+            self._forget(which if told is None else and_(which, departed.c.last <= told))
 
-    def departed_owners(self) -> Sequence[str]:
-        """Return whose activities have left something in the log."""
-        return self._connection.execute(select(departed.c.owner).distinct()).scalars().all()
+    def _forget(self, which: ColumnElement[bool]) -> None:
+        """Delete what is left of some activities that are gone, but for what somebody is owed."""
+        columns = subscription.c
+        # Two questions, each with its own index: one with "or" in it looks at all that the owner has, for each row.
+        owed = select(columns.id).where(columns.owner == departed.c.owner, columns.position < departed.c.last)
+        by_one = exists(owed.where(columns.activity_id == departed.c.activity_id))
+        by_all = exists(owed.where(columns.activity_id.is_(None)))
+        query = delete(departed).where(which, ~by_one, ~by_all).returning(departed.c.activity_id)
+        gone = self._connection.execute(query).scalars().all()
+        for start in range(0, len(gone), _PART):
+            self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(gone[start : start + _PART])))
+
+    def departed_owners(self, told: Sequence[str] | None = None) -> Collection[str]:
+        """Return whose activities have left something in the log; with ``told``, of the owners who have one of these
+        subscriptions to all of their activities.
+        """
+        if told is None:
+            return self._connection.execute(select(departed.c.owner).distinct()).scalars().all()
+        columns, owners = subscription.c, set[str]()
+        for start in range(0, len(told), _PART):
+            query = select(columns.owner).where(columns.id.in_(told[start : start + _PART]))
+            left = exists(select(departed.c.owner).where(departed.c.owner == columns.owner))
+            query = query.where(columns.activity_id.is_(None), left)
+            owners.update(self._connection.execute(query.distinct()).scalars())
+        return sorted(owners)
 
     # Pull points.
 
@@ -193,9 +217,10 @@ class Subscriptions:
         self._connection.execute(insert(pull_point), row)
         self._announce(Notice(deadline=added.terminates))
 
-    def get_pull_point(self, pull_point_id: str) -> PullPoint | None:
-        """Return a pull point, expired or not."""
-        row = self._connection.execute(select(pull_point).where(pull_point.c.id == pull_point_id)).mappings().first()
+    def get_pull_point(self, pull_point_id: str, *, keep: bool = False) -> PullPoint | None:
+        """Return a pull point, expired or not; with ``keep`` it stays until the transaction ends."""
+        query = select(pull_point).where(pull_point.c.id == pull_point_id)
+        row = self._connection.execute(query.with_for_update() if keep else query).mappings().first()
         return None if row is None else PullPoint(**row)
 
     def count_pull_points(self, owner: str) -> int:
@@ -208,13 +233,16 @@ class Subscriptions:
         statement = update(pull_point).where(pull_point.c.id == pull_point_id).values(terminates=terminates)
         self._connection.execute(statement)
 
-    def remove_pull_point(self, pull_point_id: str) -> bool:
-        """Delete a pull point, what is in it, and the subscriptions that fill it; False where there is none."""
+    def remove_pull_point(self, pull_point_id: str) -> Sequence[str] | None:
+        """Delete a pull point, what is in it, and the subscriptions that fill it; return those, None where it is gone.
+
+        Its own row comes first, as with all who put into it: what they have put is then seen here, or nothing is put.
+        """
+        if self._connection.execute(delete(pull_point).where(pull_point.c.id == pull_point_id)).rowcount != 1:
+            return None
         self._connection.execute(delete(pulled).where(pulled.c.pull_point == pull_point_id))
-        self.remove(subscription.c.pull_point == pull_point_id)
-        gone = self._connection.execute(delete(pull_point).where(pull_point.c.id == pull_point_id)).rowcount == 1
         self._announce(Notice(pull_point=pull_point_id))
-        return gone
+        return self.remove(subscription.c.pull_point == pull_point_id)
 
     def put(self, pull_point_id: str, contents: Sequence[bytes], most: int, size: int) -> bool:
         """Put messages into a pull point; False where it would have more than ``most`` of them, or of ``size`` bytes.
@@ -234,16 +262,26 @@ class Subscriptions:
         self._announce(Notice(pull_point=pull_point_id))
         return True
 
-    def pulled(self, pull_point_id: str, most: int) -> Sequence[Pulled]:
-        """Return the oldest messages of a pull point."""
-        query = select(pulled.c.number, pulled.c.content).where(pulled.c.pull_point == pull_point_id)
-        return [Pulled(*row) for row in self._connection.execute(query.order_by(pulled.c.number).limit(most))]
+    def pulled(self, pull_point_id: str, most: int, size: int) -> Sequence[Pulled]:
+        """Return the oldest messages of a pull point: at most so many, and beyond the first at most ``size`` bytes."""
+        mine, number = pulled.c.pull_point == pull_point_id, pulled.c.number
+        lengths = select(number, func.length(pulled.c.content)).where(mine).order_by(number).limit(most)
+        last, total = 0, 0
+        for each, length in self._connection.execute(lengths):
+            total += length
+            if last and total > size:
+                break
+            last = each
+        query = select(number, pulled.c.content).where(mine, number <= last).order_by(number)
+        return [Pulled(*row) for row in self._connection.execute(query)]
 
-    def drop(self, pull_point_id: str, up_to: int) -> None:
-        """Delete messages that have been fetched."""
+    def drop(self, pull_point_id: str, up_to: int) -> bool:
+        """Delete messages that have been fetched; return whether there were any."""
         numbers = and_(pulled.c.pull_point == pull_point_id, pulled.c.number <= up_to)
-        if self._connection.execute(delete(pulled).where(numbers)).rowcount:
+        dropped = self._connection.execute(delete(pulled).where(numbers)).rowcount > 0
+        if dropped:
             self._announce(Notice(pull_point=pull_point_id))
+        return dropped
 
     def fill(self, pull_point_id: str) -> Sequence[str]:
         """Return the subscriptions that fill a pull point."""
