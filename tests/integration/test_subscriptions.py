@@ -226,6 +226,27 @@ class TestTheLog:
         assert await reader.next(9) == ()
         assert reader.position > before
 
+    async def test_what_is_written_while_one_subscribes_comes_before_the_answer(
+        self, house: House, database_url: str
+    ) -> None:
+        """Its id may be lower than where the subscription begins: it would never be told."""
+        if database_url.startswith("sqlite"):
+            pytest.skip("SQLite has one writer")
+        activity_id = await house.running()
+        await until(lambda: _noted(house, activity_id))
+        engine = create_engine(database_url)
+        with engine.connect() as late:
+            event = Event("ProgressReported", activity_id, "ada", 9, NOON, None, {})
+            late.execute(insert(tables.event), {**codec.event_row(event), "sequence": 99})
+            answered = asyncio.create_task(house.manager.subscriptions.subscribe(ADA, asked(), None))
+            await until(lambda: _subscribed(house))
+            for _ in range(5):
+                assert await _subscribed(house)
+                assert not answered.done()
+            late.commit()
+            await answered
+        engine.dispose()
+
     async def test_a_row_that_nobody_has_told_of_is_not_passed_over(self, house: House) -> None:
         """It is there from the commit on; that it is there may be heard later, by another server above all."""
         activity_id = await house.running()
@@ -383,6 +404,10 @@ async def _settled(telling: Telling, owner: str, row: int) -> bool:
 
 async def _noted(house: House, activity_id: str) -> bool:
     return (await house.get(activity_id)).engine_job is not None
+
+
+async def _subscribed(house: House) -> bool:
+    return bool(await house.manager.telling.subscriptions())
 
 
 async def _rows(house: House) -> list[str]:

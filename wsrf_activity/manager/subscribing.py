@@ -33,6 +33,7 @@ from wsrf_activity.store import Records
 
 _AT_ONCE = 256  #: messages that one GetMessages returns, where the client names no number or a larger one
 _AT_ONCE_BYTES = 4 << 20  #: of those messages, unless one alone has more
+_LOOKS, _PAUSE = 100, 0.02  #: at transactions that are under way, and seconds between two
 _AGAIN = timedelta(minutes=1)  #: after which a pull point that could not take a message may be tried again
 
 Visible = Callable[[Principal, Activity | None], Activity]
@@ -107,6 +108,8 @@ class Subscriptions:
         )
         stored = await self._ledger.database.change(lambda records: self._add(records, caller, made))
         self._tell(stored)
+        if activity_id is None:
+            await self._await_writers()
         return stored
 
     async def get(self, caller: Principal, subscription_id: str) -> Subscription:
@@ -247,6 +250,19 @@ class Subscriptions:
         placed = replace(made, position=position)
         subscriptions.add(placed)
         return placed
+
+    async def _await_writers(self) -> None:
+        """Return when what was being written at the time of a new subscription is committed, before that is answered.
+
+        An id of theirs may be lower than where the subscription begins, and what happens after the answer is owed.
+        """
+        reads = self._ledger.database.read
+        writers = set(await reads(lambda records: records.subscriptions.writers()))
+        for _ in range(_LOOKS):
+            if not writers:
+                return
+            await asyncio.sleep(_PAUSE)
+            writers &= set(await reads(lambda records: records.subscriptions.writers()))
 
     async def _check_consumer(self, caller: Principal, request: SubscribeRequest) -> None:
         try:

@@ -153,10 +153,18 @@ class Subscriptions:
         row = self._connection.execute(_SNAPSHOT).one()
         return Horizon(last, int(row[0]), int(row[1]))
 
+    def writers(self) -> Collection[str]:
+        """Return the transactions that have written to the log and are under way; on SQLite, which has one, none."""
+        if self._connection.dialect.name == "sqlite":
+            return ()
+        return set(self._connection.execute(_WRITERS).scalars())
+
     def depart(self, owners: Mapping[str, str]) -> Collection[str]:
         """Return which activities, given with their owners, have somebody who is to hear of their end."""
         if not owners:
             return ()
+        if self._connection.dialect.name != "sqlite":
+            self._connection.execute(_BE_A_WRITER)  # who subscribes just now, and is not seen here, waits for us
         columns = subscription.c
         to_one = select(columns.activity_id).where(columns.activity_id.in_(owners))
         to_all = select(columns.owner).where(columns.owner.in_(set(owners.values())), columns.activity_id.is_(None))
@@ -298,6 +306,12 @@ _ADVANCE = (
     .where(subscription.c.id == bindparam("of"), subscription.c.position <= bindparam("to"))
     .values(position=bindparam("to"), delivered=subscription.c.delivered + bindparam("more"))
 )
+_WRITERS = text(
+    "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation = 'event'::regclass "
+    "AND mode = 'RowExclusiveLock' AND granted "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+_BE_A_WRITER = text("LOCK TABLE event IN ROW EXCLUSIVE MODE")
 _SNAPSHOT = text(
     "SELECT pg_snapshot_xmax(snapshot)::text::bigint, pg_snapshot_xmin(snapshot)::text::bigint "
     "FROM pg_current_snapshot() AS snapshot"
