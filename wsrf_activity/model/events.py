@@ -6,7 +6,7 @@ old and new values of properties, and the property document of then.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -45,6 +45,7 @@ _SHOWN: Final = (
     "exit_code",
 )
 _FROM_THE_FIRST: Final = ("service", "created")  #: these never change
+_USUAL: Final = {field.name: field.default for field in fields(Activity) if field.name in _SHOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +109,17 @@ def snapshot(activity: Activity, now: datetime) -> Event:
 
 def _changed(old: Activity | None, new: Activity) -> dict[str, Any]:
     if old is None:
-        return {name: getattr(new, name) for name in (*_FROM_THE_FIRST, *_SHOWN)}
+        shown = {name: getattr(new, name) for name in _SHOWN}
+        first = {name: getattr(new, name) for name in _FROM_THE_FIRST}
+        return first | {name: value for name, value in shown.items() if value != _USUAL[name]}
     return {name: getattr(new, name) for name in _SHOWN if getattr(new, name) != getattr(old, name)}
 
 
 def _lists(old: Activity | None, new: Activity, told: Sequence[Payload]) -> dict[str, Any]:
     """Return errors and results where they are not what follows from those that were told."""
+    before = (old.errors, old.results) if old else ((), ())
+    if (new.errors, new.results) == before:
+        return {}
     follows = _with(old or replace(new, errors=(), results=()), told)
     return {name: getattr(new, name) for name in ("errors", "results") if getattr(follows, name) != getattr(new, name)}
 

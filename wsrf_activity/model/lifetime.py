@@ -15,6 +15,9 @@ FAR = datetime(9999, 1, 1, tzinfo=UTC)  #: what a sum that leaves the calendar i
 class Never:
     """The requested time "nil": no end."""
 
+    def __repr__(self) -> str:
+        return "Never()"
+
 
 Requested = datetime | timedelta | Never  #: what a client may ask for
 
