@@ -12,8 +12,8 @@ from tests.torture.options import Options
 from tests.torture.places import Unprepared
 
 
-def main() -> int:
-    """Read the options, run, print the figures."""
+def asked() -> Options:
+    """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
     parser.add_argument("--kills", type=int, default=None, help="30, unless --minutes are given")
     parser.add_argument("--minutes", type=float, default=None, help="stop then, however many were killed")
@@ -35,7 +35,7 @@ def main() -> int:
     if given.consumers and given.trouble == "clock":
         parser.error("--consumers needs a clock that goes its way: what is sent again later waits for it")
     seed = random.randrange(1 << 32) if given.seed is None else given.seed
-    options = Options(
+    return Options(
         30 if given.kills is None and given.minutes is None else given.kills,
         seed,
         given.database,
@@ -46,6 +46,11 @@ def main() -> int:
         workers=given.workers,
         consumers=given.consumers,
     )
+
+
+def main() -> int:
+    """Run, print the figures."""
+    options = asked()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(143))  # so that nothing is left behind then either
     began = time.monotonic()
     print(options.command(), flush=True)
