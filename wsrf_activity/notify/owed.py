@@ -16,7 +16,7 @@ RAW_PAGE = 20  #: the same where each message is sent alone: what is sent again 
 ENOUGH = 100  #: messages that are read before some are sent
 LATEST = 1000  #: the same where only the latest are sent: different ones that are held in memory
 PAGES = 20  #: read before others have their turn, where hardly anything is wanted
-_BREATH = 16  #: changes after which the loop has its turn: each may have to be rendered
+_BREATH = 0.02  #: seconds after which others have their turn: what is rendered or filtered can be a lot
 
 
 class Documents:
@@ -82,14 +82,17 @@ class Owed:
         """Read on until there is enough to send; return whether the log has ended. Raises Unavailable."""
         enough = LATEST if self._latest else ENOUGH
         pages = 0
+        time = asyncio.get_running_loop().time
+        breath = time() + _BREATH
         while len(self._pending) < enough and (pages < PAGES or self._pending):
             changes = await self._reader.next(self._page)
             if not changes:
                 return True
-            for number, change in enumerate(changes, 1):
+            for change in changes:
                 self._take(change)
-                if not number % _BREATH:
+                if time() >= breath:
                     await asyncio.sleep(0)
+                    breath = time() + _BREATH
             pages += 1
         return False
 
