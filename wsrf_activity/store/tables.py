@@ -103,6 +103,7 @@ event = Table(
     Column("sequence", BigInteger, nullable=False),  #: among the events of the activity
     Column("changed", JSON),  #: on the last event of a change: the fields that it has changed
     Index("ix_event_activity", "activity_id", "sequence", unique=True),
+    Index("ix_event_owner", "owner", "id"),
     sqlite_autoincrement=True,
 )
 
