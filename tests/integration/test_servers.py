@@ -6,9 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
 
 from tests import databases
 from tests.integration.house import ADA, PATIENCE, House, until
@@ -158,6 +161,27 @@ async def test_one_of_several_servers_delivers(pair: tuple[House, House]) -> Non
     await leader.manager._membership._beat()
     await leader.manager._membership._lead()
     assert heard.leads == [False]
+
+
+async def test_what_may_have_been_committed_is_looked_for(pair: tuple[House, House]) -> None:
+    """The database may have committed and nobody heard its answer: then nobody here would tell of it."""
+    accepts, _ = pair
+    engine = accepts.database._engine  # type: ignore[attr-defined]  # of PostgreSQL's only
+    looked: list[None] = []
+    look = accepts.manager._news.of_anything
+    accepts.manager._news.of_anything = lambda: looked.append(look())  # type: ignore[method-assign]  # only seen
+    made = await accepts.create()
+
+    def commit_unheard(connection: Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        driver.commit()
+        raise OperationalError("COMMIT", None, Exception("the connection is lost"))
+
+    event.listen(engine, "commit", commit_unheard, once=True)
+    with pytest.raises(Unavailable):
+        await accepts.manager.ledger.change(made, partial(changes.warn, message="committed"))
+    await until(lambda: bool(looked))
+    assert (await accepts.get(made)).errors[-1].description == "committed"
 
 
 async def test_two_servers_share_a_queue(pair: tuple[House, House]) -> None:

@@ -259,6 +259,7 @@ class _Pooled(Database):
         self._closed = False
         self._name = secrets.token_hex(8)  #: what tells our notices from those of others
         self._listener: Listener | None = None
+        self._doubt: Callable[[], object] = lambda: None  #: called where a commit was not answered; from any thread
 
     async def change(self, transaction: Transaction[T]) -> T:
         if self._closed:
@@ -281,6 +282,8 @@ class _Pooled(Database):
     async def listen(self, heard: Heard) -> None:
         from wsrf_activity.store.listener import Listener  # noqa: PLC0415 - psycopg is there only with its extra
 
+        loop = asyncio.get_running_loop()
+        self._doubt = lambda: loop.call_soon_threadsafe(heard, None)
         _, parameters = self._engine.dialect.create_connect_args(self._engine.url)
         self._listener = Listener({**self._patience, **parameters}, self._name, heard)
         await self._listener.start()
@@ -295,8 +298,16 @@ class _Pooled(Database):
 
     def _run(self, transaction: Transaction[T]) -> T:
         notices: list[Notice] = []
-        with unavailable(), self._engine.begin() as connection:
-            result = transaction(Records(connection, notices))
-            for payload in payloads(self._name, notices):
-                connection.execute(_NOTIFY, {"payload": payload})
+        committing = False
+        try:
+            with unavailable(), self._engine.begin() as connection:
+                result = transaction(Records(connection, notices))
+                for payload in payloads(self._name, notices):
+                    connection.execute(_NOTIFY, {"payload": payload})
+                committing = True
             return result
+        except Unavailable:
+            # It may be committed all the same. Others hear of it then; here nobody would.
+            if committing and notices and not self._closed:
+                self._doubt()
+            raise
