@@ -146,7 +146,8 @@ def read_raw(payload: etree._Element, header: etree._Element | None) -> Event:
     if header is None:
         return _event(payload, None, _said(None, None), None)
     said = _said(header.get("eventId"), header.get("sequence"))
-    return _event(payload, header.find(f"{{{ns.WSNT}}}Topic"), said, None)
+    producer = _reference(header.find(f"{{{ns.WSNT}}}ProducerReference"))
+    return _event(payload, header.find(f"{{{ns.WSNT}}}Topic"), said, producer)
 
 
 def _said(event_id: str | None, sequence: str | None) -> dict[str, Any]:

@@ -55,18 +55,21 @@ class _Written(Message):
         names = {"act": ns.ACT}
         event = etree.Element(f"{{{ns.ACT}}}Event", eventId=self.event_id, sequence=str(self.sequence), nsmap=names)
         event.append(_topic(self))
+        event.append(self._producer())
         return etree.tostring(event)
 
     @cached_property
     def behind_subscription(self) -> bytes:
         """What stands in a wsnt:NotificationMessage behind the SubscriptionReference, to its end."""
-        tag = f"{{{ns.WSNT}}}ProducerReference"
-        producer = reference(self.addresses, Resource.ACTIVITY, self.activity_id, tag=tag, described=False)
         topic = _topic(self)
         topic.set(f"{{{ns.ACT}}}eventId", self.event_id)
         topic.set(f"{{{ns.ACT}}}sequence", str(self.sequence))
-        parts = (etree.tostring(topic), etree.tostring(producer), b"<wsnt:Message>", self.payload_text)
+        parts = (etree.tostring(topic), etree.tostring(self._producer()), b"<wsnt:Message>", self.payload_text)
         return b"".join((*parts, b"</wsnt:Message></wsnt:NotificationMessage>"))
+
+    def _producer(self) -> etree._Element:
+        tag = f"{{{ns.WSNT}}}ProducerReference"
+        return reference(self.addresses, Resource.ACTIVITY, self.activity_id, tag=tag, described=False)
 
 
 class Notifications:

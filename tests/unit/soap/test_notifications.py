@@ -158,6 +158,9 @@ def test_a_raw_message_has_its_event_in_a_header(notifications: Notifications) -
         [event] = root[0].iterfind("act:Event", NAMES)
         assert (event.get("eventId"), event.get("sequence")) == (message.event_id, str(message.sequence))
         assert event[0].text == topics.format_topic(message.topic)
+        assert event.findtext("wsnt:ProducerReference/wsa:Address", None, NAMES) == ADDRESSES.activity(
+            message.activity_id
+        )
         name = etree.QName(message.payload)
         assert (root[0].findtext("wsa:Action", None, NAMES) or "").endswith(f"{name.localname}")
 
