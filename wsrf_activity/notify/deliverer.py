@@ -16,7 +16,7 @@ from wsrf_activity.model.subscriptions import Delivery, Expression, Subscription
 from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.notify.base import Log, Message, Renderer
 from wsrf_activity.notify.lanes import Lanes
-from wsrf_activity.notify.lines import Line, Lines
+from wsrf_activity.notify.lines import SLOW, Line, Lines
 from wsrf_activity.notify.owed import Documents, Owed
 from wsrf_activity.notify.sender import NotDelivered, Sender
 
@@ -316,7 +316,9 @@ class Deliverer:
         line.sending = True
         try:
             while messages and not line.stale and self._knows(line):
+                began = asyncio.get_running_loop().time()
                 count = await self._sender.send(line.subscription, messages)
+                line.slow = asyncio.get_running_loop().time() - began >= SLOW
                 line.delivered(messages[:count])
                 line.count += count
                 line.unnoted = True

@@ -12,7 +12,7 @@ class Lane(Enum):
     """Subscriptions that may be held up by the same thing."""
 
     HEALTHY = "healthy"
-    FAILING = "failing"  #: whose last delivery failed: they may take long each time
+    FAILING = "failing"  #: whose last delivery failed, or was slow: they may take long each time
     LOCAL = "local"  #: for pull points, which are in the database
 
 

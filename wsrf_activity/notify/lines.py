@@ -13,6 +13,7 @@ from wsrf_activity.notify.base import Message
 from wsrf_activity.notify.lanes import Lane
 from wsrf_activity.notify.owed import Owed
 
+SLOW = 5.0  #: seconds from which on a delivery is slow
 MOST_HAD = 10_000  #: messages of which it is known that they were delivered, where the log settles late
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -32,6 +33,7 @@ class Line:
     stale: bool = False  #: the subscription has to be read anew
     full: bool = False  #: its pull point has no room
     sending: bool = False
+    slow: bool = False  #: whether the last delivery was
     count: int = 0  #: messages whose delivery is not noted yet
     unnoted: bool = False  #: whether a position or recovery is not noted yet
     unwritten: bool = False  #: whether a failure is not written yet
@@ -47,7 +49,7 @@ class Line:
         """Where it stands in line."""
         if self.subscription.pull_point is not None:
             return Lane.LOCAL
-        return Lane.FAILING if self.subscription.failures else Lane.HEALTHY
+        return Lane.FAILING if self.subscription.failures or self.slow else Lane.HEALTHY
 
     def due(self, now: datetime) -> datetime | None:
         """Return when something may be done for it; None: not before it changes."""

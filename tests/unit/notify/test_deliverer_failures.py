@@ -155,6 +155,20 @@ async def test_a_log_of_nothing_that_is_wanted_settles_later(scene: Scene) -> No
     assert consumer.bodies == []
 
 
+async def test_who_is_slow_takes_no_place_of_those_who_are_not(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is quick again: hundreds that answer after half a minute each time would hold up everybody."""
+    async with scene.consumer().listening() as consumer:
+        scene.add(subscription("s", consumer.address))
+        deliverer = scene.deliverer()
+        for slow, lane in ((0.0, Lane.FAILING), (60.0, Lane.HEALTHY)):
+            monkeypatch.setattr("wsrf_activity.notify.deliverer.SLOW", slow)
+            scene.tell(deliverer)
+            await scene.quiet()
+            line = deliverer._lines.get("s")
+            assert line is not None
+            assert line.lane is lane
+
+
 async def test_nobody_waits_for_somebody_else(scene: Scene) -> None:
     """Not even where there are fewer places than consumers that hang, and one subscription fails at the same host."""
     async with AsyncExitStack() as stack:
