@@ -1,7 +1,7 @@
 """Subscriptions, the log that they read, and pull points, on both databases; nobody delivers anything yet."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -30,7 +30,7 @@ from wsrf_activity.model.errors import (
 from wsrf_activity.model.events import Change, Event
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import Never
-from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, SubscribeRequest
+from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, Pulled, SubscribeRequest
 from wsrf_activity.store import codec, tables
 from wsrf_activity.store.subscriptions import Subscriptions
 
@@ -305,6 +305,45 @@ class TestPullPoints:
         await subscriptions.put(ADA, point.id, [b"<a/>", b"<b/>", b"<c/>", b"<much-more/>", b"<d/>"])
         fetched = [[m.content for m in await subscriptions.pulled(ADA, point.id)] for _ in range(5)]
         assert fetched == [[b"<a/>", b"<b/>"], [b"<c/>"], [b"<much-more/>"], [b"<d/>"], []]
+
+    async def test_what_comes_at_the_last_moment_is_returned(self, house: House) -> None:
+        subscriptions = house.manager.subscriptions
+        point = await subscriptions.create_pull_point(ADA)
+        fetch = subscriptions._fetch
+
+        async def filled_meanwhile(pull_point_id: str, most: int, drop: bool) -> Sequence[Pulled]:
+            subscriptions._fetch = fetch  # type: ignore[method-assign]  # from now on
+            found = await fetch(pull_point_id, most, drop)
+            await subscriptions.put(ADA, point.id, [b"<a/>"])
+            return found
+
+        subscriptions._fetch = filled_meanwhile  # type: ignore[method-assign]  # what happens in between
+        fetched = [each.content for _ in range(2) for each in await subscriptions.pulled(ADA, point.id)]
+        assert fetched == [b"<a/>"]
+
+    async def test_who_hangs_up_has_made_room_all_the_same(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        subscriptions, change = house.manager.subscriptions, house.database.change
+        point = await subscriptions.create_pull_point(ADA)
+        made = await subscriptions.subscribe(ADA, asked(pull_point=point.id), None)
+        await subscriptions.put(ADA, point.id, [b"<a/>"])
+        changed: list[str] = []
+        subscriptions.changed = changed.append
+        committed, heard = asyncio.Event(), asyncio.Event()
+
+        async def slowly(transaction: Any) -> Any:
+            done = await change(transaction)
+            if isinstance(done, tuple):  # what was fetched, and who waits for room
+                committed.set()
+                await heard.wait()
+            return done
+
+        monkeypatch.setattr(house.database, "change", slowly)
+        fetching = asyncio.create_task(subscriptions.pulled(ADA, point.id))
+        await committed.wait()
+        fetching.cancel()
+        await asyncio.wait([fetching])
+        heard.set()
+        await until(lambda: changed == [made.id])
 
     async def test_none_is_filled_that_is_destroyed_meanwhile(self, house: House) -> None:
         subscriptions = house.manager.subscriptions

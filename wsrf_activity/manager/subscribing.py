@@ -212,16 +212,17 @@ class Subscriptions:
         seconds = max(0.0, min(timeout or timedelta(0), self._limits.wait).total_seconds())
         wanted = _AT_ONCE if most is None else min(most, _AT_ONCE)
         with self._waiting(pull_point_id) as event:
+            until = asyncio.get_running_loop().time() + seconds
             found = await self._fetch(pull_point_id, wanted, acknowledged is None)
-            try:
-                async with asyncio.timeout(seconds):
-                    while not found and wanted and not self._stopping:
+            while not found and wanted and not self._stopping:
+                try:
+                    async with asyncio.timeout_at(until):  # not while fetching: what that removes has to be returned
                         await event.wait()
-                        event.clear()
-                        await self._pull_point(caller, pull_point_id)
-                        found = await self._fetch(pull_point_id, wanted, acknowledged is None)
-            except TimeoutError:
-                pass
+                except TimeoutError:
+                    break
+                event.clear()
+                await self._pull_point(caller, pull_point_id)
+                found = await self._fetch(pull_point_id, wanted, acknowledged is None)
         return found
 
     async def put(self, caller: Principal, pull_point_id: str, messages: Sequence[bytes]) -> None:
@@ -311,16 +312,26 @@ class Subscriptions:
             dropped = drop and found and subscriptions.drop(pull_point_id, found[-1].number)
             return found, subscriptions.fill(pull_point_id) if dropped else ()
 
-        found, waiting = await self._ledger.database.change(transaction)
-        self._tell_of_room(waiting)
-        return found
+        return await self._make_room(transaction)
 
     async def _drop(self, pull_point_id: str, up_to: int) -> None:
-        def transaction(records: Records) -> Sequence[str]:
+        def transaction(records: Records) -> tuple[Sequence[Pulled], Sequence[str]]:
             dropped = records.subscriptions.drop(pull_point_id, up_to)
-            return records.subscriptions.fill(pull_point_id) if dropped else ()
+            return (), records.subscriptions.fill(pull_point_id) if dropped else ()
 
-        self._tell_of_room(await self._ledger.database.change(transaction))
+        await self._make_room(transaction)
+
+    async def _make_room(
+        self, transaction: Callable[[Records], tuple[Sequence[Pulled], Sequence[str]]]
+    ) -> Sequence[Pulled]:
+        """Commit, and tell of the room that was made also where the client has hung up meanwhile."""
+
+        async def made() -> Sequence[Pulled]:
+            found, waiting = await self._ledger.database.change(transaction)
+            self._tell_of_room(waiting)
+            return found
+
+        return await asyncio.shield(asyncio.ensure_future(made()))
 
     def _tell_of_room(self, subscription_ids: Sequence[str]) -> None:
         """Tell of subscriptions whose pull point has room, or is no more."""
