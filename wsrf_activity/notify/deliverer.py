@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.filters import Filter
+from wsrf_activity.model.lifetime import add
 from wsrf_activity.model.subscriptions import Delivery, Expression, Subscription
 from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.notify.base import Log, Message, Renderer
@@ -291,7 +292,7 @@ class Deliverer:
             line.unnoted = True
             await self._settle(line)
         if subscription.policy.at_most_every is not None and messages and ended:
-            line.rests_until = self._clock() + subscription.policy.at_most_every
+            line.rests_until = add(self._clock(), subscription.policy.at_most_every)
         return not ended
 
     def _owed(self, line: Line) -> Owed:

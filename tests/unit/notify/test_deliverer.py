@@ -131,6 +131,21 @@ async def test_at_most_every(scene: Scene) -> None:
     assert [told(body) for body in consumer.bodies] == [[1], [2, 3, 4]]
 
 
+async def test_at_most_once_in_more_years_than_the_calendar_has(scene: Scene) -> None:
+    """What was delivered is no failure, however long the rest after it."""
+    async with scene.consumer().listening() as consumer:
+        scene.add(subscription("s", consumer.address, policy=Policy(at_most_every=timedelta(days=3_000_000))))
+        deliverer = scene.deliverer()
+        scene.tell(deliverer)
+        await scene.quiet()
+        line = deliverer._lines.get("s")
+        assert line is not None
+        if line.task is not None:
+            await asyncio.wait({line.task})
+    assert [told(body) for body in consumer.bodies] == [[1]]
+    assert scene.log.failures == []
+
+
 async def test_raw_messages_go_one_by_one(scene: Scene) -> None:
     async with scene.consumer().listening() as consumer:
         scene.add(subscription("s", consumer.address, policy=Policy(raw=True)))
