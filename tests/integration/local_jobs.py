@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.engines.engine_suite import PATIENCE, fresh_job
-from wsrf_activity.engines.base import Job, Outcome, Report, Run, Warned
+from wsrf_activity.engines.base import Job, Outcome, Report, Run, Said
 from wsrf_activity.engines.local import LocalEngine
-from wsrf_activity.model.activity import Progress
 
 #: Waits for the gate to be opened, in a shell's words.
 AT_GATE = "read _ < gate"
 
 
-def nothing_said(_: Progress | Warned) -> None:
+def nothing_said(_: Said) -> None:
     """Listen to nobody."""
 
 

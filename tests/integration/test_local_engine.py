@@ -26,7 +26,7 @@ from tests.integration.local_jobs import (
     with_word,
 )
 from tests.unit.engines.engine_suite import EngineSuite, fresh_job
-from wsrf_activity.engines.base import CannotStart, Engine, Job, Output, Report, Warned
+from wsrf_activity.engines.base import CannotStart, Engine, Job, Output, Report, Said, Warned
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import Progress, ResultSpec, new_id
@@ -335,7 +335,7 @@ async def test_results_are_files_in_the_working_folder(engine: LocalEngine, tmp_
 
 
 async def test_progress_is_told_until_the_last_word(engine: LocalEngine, tmp_path: Path) -> None:
-    said: list[Progress | Warned] = []
+    said: list[Said] = []
     line = f"echo progress 10 >> $ACTIVITY_REPORT; {AT_GATE}; (echo warn w; printf 'progress 99') >> $ACTIVITY_REPORT"
     job = gated(tmp_path, line)
     run = await engine.start(job, said.append)
@@ -348,7 +348,7 @@ async def test_progress_is_told_until_the_last_word(engine: LocalEngine, tmp_pat
 async def test_who_listens_badly_harms_nobody(
     engine: LocalEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fails(_: Progress | Warned) -> None:
+    def fails(_: Said) -> None:
         raise ValueError("bad listener")
 
     job = shell(tmp_path, "echo progress 1 >> $ACTIVITY_REPORT")

@@ -32,7 +32,7 @@ from tests.integration.local_jobs import (
 )
 from tests.unit.engines.engine_suite import fresh_job
 from wsrf_activity.engines import local, nursery
-from wsrf_activity.engines.base import Job, Lost, Report, Warned
+from wsrf_activity.engines.base import Job, Lost, Report, Said, Warned
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import Progress, ResultSpec, new_id
@@ -110,7 +110,7 @@ async def test_work_that_ended_unwatched_is_reported(engine: LocalEngine, tmp_pa
         await kill(server)
         await open_gate(job)
         await until((job.folder / "report.json").exists)
-    said: list[Progress | Warned] = []
+    said: list[Said] = []
     report = await engine.attach(job, said.append)
     assert isinstance(report, Report)
     assert report.exit_code == 4
@@ -159,7 +159,7 @@ async def test_a_limit_that_the_last_server_could_not_set_is_set(engine: LocalEn
 
 async def test_a_warning_is_told_by_one_server_only(tmp_path: Path) -> None:
     job = gated(tmp_path, f"(echo warn w; echo progress 1) >> $ACTIVITY_REPORT; {AT_GATE}")
-    said: list[list[Progress | Warned]] = [[], []]
+    said: list[list[Said]] = [[], []]
     first, second = LocalEngine(), LocalEngine()
     await first.start(job, said[0].append)
     await until(lambda: len(said[0]) == 2)

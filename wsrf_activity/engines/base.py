@@ -27,6 +27,9 @@ class Job:
     results: Mapping[str, ResultSpec] = field(default_factory=dict)
     media_type: str = "application/octet-stream"  #: of standard output
     heard: Heard = NOTHING_HEARD  #: how far its messages are known
+    arguments: bytes | None = None  #: what the work finds in the file that ACTIVITY_ARGUMENTS names
+    index: int | None = None  #: its place among those that one request has started
+    earlier: Path | None = None  #: the folder of the attempt before, whose last checkpoint this one goes on from
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,15 @@ class Output:
     media_type: str
     size: int  #: bytes
     sha256: str  #: lower-case hex
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the work itself says of why it failed."""
+
+    code: str  #: the kind, such as the class of an exception
+    message: str
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +64,7 @@ class Report:
     ended: datetime
     outputs: tuple[Output, ...] = ()
     missing: tuple[str, ...] = ()  #: declared results that the work did not leave
+    failure: Failure | None = None  #: where the work has said why it failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +86,22 @@ class Warned:
     heard: Heard | None = field(default=None, compare=False)  #: how far its messages are known with this one
 
 
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """When the work is likely to end."""
+
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """The work wants other activities started: what it wants lies in the attempt's folder below ``spawned``."""
+
+
+Said = Progress | Warned | Estimated | Spawned
+
 #: Called in the event loop with what the work says of itself while it runs.
-Listener = Callable[[Progress | Warned], None]
+Listener = Callable[[Said], None]
 
 
 class Run(Protocol):

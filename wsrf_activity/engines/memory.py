@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from wsrf_activity.engines.base import CannotStart, Job, Listener, Lost, Outcome, Report, Run, Warned
-from wsrf_activity.model.activity import Progress
+from wsrf_activity.engines.base import CannotStart, Job, Listener, Lost, Outcome, Report, Run, Said
 
 
 @dataclass(slots=True)
@@ -44,7 +43,7 @@ class MemoryRun:
         self.listener = _deaf
 
 
-def _deaf(said: Progress | Warned) -> None:
+def _deaf(said: Said) -> None:
     pass
 
 
@@ -92,7 +91,7 @@ class MemoryEngine:
         known.limit = job.limit
         return known
 
-    def tell(self, activity_id: str, said: Progress | Warned) -> None:
+    def tell(self, activity_id: str, said: Said) -> None:
         """Have the newest attempt of an activity say something."""
         self._newest(activity_id).listener(said)
 

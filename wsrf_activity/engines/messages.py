@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wsrf_activity.engines import attempt
-from wsrf_activity.engines.base import Warned
+from wsrf_activity.engines.base import Said, Warned
 from wsrf_activity.model.activity import NOTHING_HEARD, Heard, Progress
 
 LINE = 4096  #: bytes of the longest line that is read; a longer one is ignored
@@ -18,7 +18,7 @@ WARNINGS = 1000  #: told of one attempt
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%?", re.ASCII)
 
 
-def parse(line: bytes) -> Progress | Warned | None:
+def parse(line: bytes) -> Said | None:
     """Return what a line says; None of one that says nothing that is known.
 
     ``progress 42``, ``progress 42.5% aligning``, ``progress aligning`` or ``warn text``. Whatever cannot stand in XML
@@ -43,7 +43,7 @@ def _progress(text: str) -> Progress | None:
 class Messages:
     """The messages of one attempt, from where an earlier server left off."""
 
-    def __init__(self, folder: Path, tell: Callable[[Progress | Warned], None], heard: Heard = NOTHING_HEARD) -> None:
+    def __init__(self, folder: Path, tell: Callable[[Said], None], heard: Heard = NOTHING_HEARD) -> None:
         self._path = os.fspath(folder / attempt.MESSAGES)
         self._tell = tell
         self._changed = 0  #: of the file, nanoseconds
@@ -64,7 +64,7 @@ class Messages:
             said = parse(line)
             if isinstance(said, Progress):
                 newest = said
-            elif said is not None and self._warnings < WARNINGS:
+            elif isinstance(said, Warned) and self._warnings < WARNINGS:
                 self._warnings += 1
                 self._tell(Warned(said.message, Heard(end, self._warnings)))
         if newest is not None:

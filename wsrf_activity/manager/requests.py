@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from wsrf_activity.manager.inputs import Input, UploadInput
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import InvalidParameter, VersionMismatch
+from wsrf_activity.model.interfaces import Interface
 from wsrf_activity.model.lifetime import LifetimePolicy, Requested, format_duration
 from wsrf_activity.model.services import Service
 
@@ -50,6 +51,7 @@ class Rules:
     """What an operator has settled."""
 
     services: Mapping[str, Service] = field(default_factory=dict)
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)  #: by name
     limits: Limits = field(default_factory=Limits)
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
 
@@ -61,6 +63,7 @@ class StartRequest:
     service: str | None = None
     command: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    document: bytes | None = None  #: the request of the service's typed operation, canonical, in place of parameters
     input: Input = None
     name: str | None = None
     groups: tuple[str, ...] = ()
@@ -81,6 +84,8 @@ class StartRequest:
         lifetime = self.lifetime if isinstance(self.lifetime, datetime | timedelta | None) else "never"
         said = [self.service, self.command, sorted(self.parameters.items()), source, self.name, sorted(self.groups)]
         said += [self.run_id, str(lifetime), str(self.work_limit)]
+        if self.document is not None:
+            said.append(hashlib.sha256(self.document).hexdigest())
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -7,9 +7,22 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from wsrf_activity.engines.base import CannotStart, Engine, Job, Listener, Lost, Outcome, Report, Run, Warned
+from wsrf_activity.engines.base import (
+    CannotStart,
+    Engine,
+    Estimated,
+    Job,
+    Listener,
+    Lost,
+    Outcome,
+    Report,
+    Run,
+    Said,
+    Warned,
+)
 from wsrf_activity.manager.attempts import Attempt, read_outcome, stands
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.lease import Lease
@@ -17,7 +30,7 @@ from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
 from wsrf_activity.manager.outcome import given_up
 from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import Activity, Progress
+from wsrf_activity.model.activity import Activity, Progress, RestartPolicy
 from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
 from wsrf_activity.model.events import between
 from wsrf_activity.store import Records
@@ -349,25 +362,39 @@ class Runner:
             results=work.results,
             media_type=work.media_type,
             heard=activity.heard,
+            arguments=work.arguments,
+            index=activity.index,
+            earlier=self._earlier(activity),
         )
+
+    def _earlier(self, activity: Activity) -> Path | None:
+        """Return the folder of the attempt before, where this one is to go on from what that has kept."""
+        if activity.attempt == 1 or activity.work.restart is not RestartPolicy.RESUME:
+            return None
+        return self._folders.attempt(activity.id, activity.attempt - 1)
 
     def _listener(self, attempt: Attempt) -> Listener:
         """What the work says of itself becomes changes, before its end does; the engine need not wait for them."""
 
-        def listen(said: Progress | Warned) -> None:
+        def listen(said: Said) -> None:
             task = self._spawn(self._heard(attempt, attempt.activity, said))
             attempt.heard.add(task)
             task.add_done_callback(attempt.heard.discard)
 
         return listen
 
-    async def _heard(self, attempt: Attempt, activity: Activity, said: Progress | Warned) -> None:
+    async def _heard(self, attempt: Attempt, activity: Activity, said: Said) -> None:
         """Write what the work said. Of warnings every one counts; progress is soon followed by newer progress."""
 
         def step(old: Activity, now: datetime) -> Activity:
-            if isinstance(said, Warned):
-                return changes.warn(old, now, said.message, said.heard)
-            return changes.report_progress(old, said)
+            match said:
+                case Warned():
+                    return changes.warn(old, now, said.message, said.heard)
+                case Estimated():
+                    return changes.estimate(old, said.end)
+                case Progress():
+                    return changes.report_progress(old, said)
+            return old
 
         try:
             async with attempt.speaking:

@@ -46,6 +46,7 @@ class ActivityError:
     code: str | None = None
     handled: bool = False
     origin: str | None = None
+    trace: str | None = None  #: where in the work it happened, as the work's own language tells it
 
 
 def error_status(errors: Iterable[ActivityError]) -> ErrorStatus:
@@ -97,7 +98,48 @@ class Work:
     restart: RestartPolicy = RestartPolicy.ABORT
     retries: int = 0  #: how often failed work is run again by itself
     recoveries: int = RECOVERIES  #: how often lost work is run again, where ``restart`` lets it be
+    retry_after: timedelta = timedelta(0)  #: before failed work is run again; each further time twice as long
     keep: timedelta = timedelta(days=14)  #: how long the record stays after the end, unless the client said
+    arguments: bytes | None = None  #: the request of a typed operation, for work that reads it itself
+    bindings: tuple["Binding", ...] = ()  #: what it gets of activities that it is to come after
+    then: tuple["Link", ...] = ()  #: what is to be started when it has completed
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A value that is not known before another activity has completed: one of its results."""
+
+    parameter: str | None  #: None is the input
+    activity_id: str
+    result: str = "result"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A service that is started when an activity has completed, with what that leaves (document 003's linked services).
+
+    Each of ``results`` gives a parameter, or with the empty name the input, the content of a result of that name.
+    """
+
+    service: str
+    results: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    multiple: bool = False  #: one activity for each line of the result, instead of one
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """How those stand that an activity has started and waits for."""
+
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+    aborted: int = 0
+
+    @property
+    def ended(self) -> int:
+        """How many have ended, however."""
+        return self.completed + self.failed + self.aborted
 
 
 class Heard(NamedTuple):
@@ -144,6 +186,13 @@ class Activity:
     exit_code: int | None = None
     errors: tuple[ActivityError, ...] = ()
     results: tuple[Result, ...] = ()
+    estimated_end: datetime | None = None
+    begins: datetime | None = None  #: work that is queued is not begun before that
+    parent: str | None = None  #: the activity that has started it and waits for it
+    index: int | None = None  #: its place among those that one request has started, from 0
+    members: Members | None = None  #: of one that waits for others
+    gathering: bool = False  #: whether its own work is over, or it never had any, and only its members are waited for
+    needs: tuple[str, ...] = ()  #: the activities that had to complete before it could be queued, from first to last
     has_input: bool = False
     request_id: str | None = None
     request_digest: str | None = None

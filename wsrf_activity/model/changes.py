@@ -50,7 +50,7 @@ def give_job(activity: Activity, job_id: str) -> Activity:
 def run_again(activity: Activity, now: datetime, error: ActivityError) -> Activity:
     """Queue the work for another attempt; ``error``, now handled, tells why."""
     again = replace(_enter(activity, Phase.QUEUED), attempt=activity.attempt + 1, engine_job=None, progress=None)
-    again = replace(again, heard=NOTHING_HEARD)
+    again = replace(again, heard=NOTHING_HEARD, estimated_end=None)
     return with_errors(again, (replace(error, handled=True, time=now),))
 
 
@@ -105,6 +105,17 @@ def report_progress(activity: Activity, progress: Progress) -> Activity:
         percent = activity.progress.percent
     merged = Progress(percent, progress.message)
     return activity if merged == activity.progress else replace(activity, progress=merged, version=activity.version + 1)
+
+
+def estimate(activity: Activity, end: datetime) -> Activity:
+    """Take when running work is likely to end."""
+    if activity.phase is not Phase.EXECUTING:
+        raise InvalidState("only work that runs has an end to estimate", activity.phase)
+    return (
+        activity
+        if activity.estimated_end == end
+        else replace(activity, estimated_end=end, version=activity.version + 1)
+    )
 
 
 def warn(activity: Activity, now: datetime, message: str, heard: Heard | None = None) -> Activity:

@@ -39,6 +39,7 @@ _SHOWN: Final = (
     "terminates",
     "work_limit",
     "progress",
+    "estimated_end",
     "attempt",
     "engine",
     "engine_job",

@@ -9,7 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
-from wsrf_activity.model.activity import COMMAND_SERVICE, RECOVERIES, RestartPolicy, ResultSpec, Work
+from wsrf_activity.model.activity import COMMAND_SERVICE, RECOVERIES, Link, RestartPolicy, ResultSpec, Work
 from wsrf_activity.model.errors import InvalidParameter
 
 ParameterType = Literal["string", "integer", "number", "boolean"]
@@ -93,7 +93,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """A command that callers start by name. Exactly one of ``command`` and ``shell`` is set."""
+    """What callers start by name. Exactly one of ``command``, ``shell`` and ``function`` is set."""
 
     name: str
     command: tuple[str, ...] = ()
@@ -108,25 +108,37 @@ class Service:
         None  #: the longest lifetime, from now, that a client may choose; None: as the server has
     )
     fixed_lifetime: bool = False  #: whether clients choose none at all
+    function: tuple[str, ...] = ()  #: the command line that calls a function, which reads its arguments itself
+    interface: str = ""  #: the name of the interface that its operation stands in; empty: it has none
+    engine: str = "local"  #: by its name among the configured engines
+    synchronous: bool = False  #: whether its operation waits for the end where the caller says nothing
+    each: str | None = None  #: the parameter of whose values every one is an activity of its own
+    times: str | None = None  #: the parameter that says how many activities one request starts
+    then: tuple[Link, ...] = ()
     restart: RestartPolicy = RestartPolicy.ABORT
     retries: int = 0
+    retry_after: timedelta = timedelta(0)  #: before failed work is run again; each further time twice as long
     recoveries: int = RECOVERIES
     documentation: str | None = None
 
-    def work(self, values: Mapping[str, str], keep: timedelta) -> Work:
-        """Return the work for these parameter values; raises InvalidParameter."""
-        checked = self._checked(values)
-        argv = self._line(self.shell, checked) if self.shell is not None else self._argv(checked)
+    def work(self, values: Mapping[str, str], keep: timedelta, arguments: bytes | None = None) -> Work:
+        """Return the work for these parameter values, or for a function's arguments; raises InvalidParameter."""
         return Work(
-            argv=argv,
+            argv=self.function or self._command_line(self._checked(values)),
+            arguments=arguments if self.function else None,
             stdin=self.stdin,
             media_type=self.media_type,
             results=self.results,
             restart=self.restart,
             retries=self.retries,
             recoveries=self.recoveries,
+            retry_after=self.retry_after,
             keep=self.keep or keep,
+            then=self.then,
         )
+
+    def _command_line(self, checked: Mapping[str, str]) -> tuple[str, ...]:
+        return self._line(self.shell, checked) if self.shell is not None else self._argv(checked)
 
     def _checked(self, values: Mapping[str, str]) -> dict[str, str]:
         known = {parameter.name: parameter for parameter in self.parameters}

@@ -217,10 +217,6 @@ def _published() -> tuple[list[etree._Element], list[etree._Element]]:
     return expressions, dialects
 
 
-def _no_value(view: View) -> Iterator[etree._Element]:
-    yield from ()
-
-
 #: Every property by its clark name, in the document's order.
 PROPERTIES: dict[str, Values] = dict(
     [
@@ -239,7 +235,7 @@ PROPERTIES: dict[str, Values] = dict(
         _time("StartTime", lambda activity: activity.started),
         _time("EndTime", lambda activity: activity.ended),
         (f"{{{ns.ACT}}}Progress", progress_element),
-        (f"{{{ns.ACT}}}EstimatedEndTime", _no_value),
+        _time("EstimatedEndTime", lambda activity: activity.estimated_end),
         _text(
             "ExecutionDuration",
             lambda activity: None if activity.work_limit is None else format_duration(activity.work_limit),

@@ -1,6 +1,7 @@
 """Activities and events as rows and back. Reading what was written gives an equal value, in another process too."""
 
 import base64
+import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,10 @@ from wsrf_activity.model.activity import (
     RECOVERIES,
     Activity,
     ActivityError,
+    Binding,
     Heard,
+    Link,
+    Members,
     Progress,
     RestartPolicy,
     Result,
@@ -37,6 +41,8 @@ _COLUMNS = (
     "fence",
     "request_id",
     "holder",
+    "parent",
+    "begins",
 )
 
 
@@ -61,6 +67,13 @@ def activity_row(activity: Activity) -> dict[str, Any]:
         "errors": [_error(error) for error in activity.errors],
         "results": [_result(result) for result in activity.results],
         "has_input": activity.has_input,
+        **_said(
+            estimated_end=_time(activity.estimated_end),
+            index=activity.index,
+            members=list(dataclasses.astuple(activity.members)) if activity.members else None,
+            gathering=activity.gathering or None,
+            needs=list(activity.needs) or None,
+        ),
         "request_digest": activity.request_digest,
         **({"ending": activity.ending} if activity.ending is not None else {}),
         **({"leaving": True} if activity.leaving else {}),
@@ -89,6 +102,11 @@ def read_activity(row: RowMapping | Mapping[str, Any]) -> Activity:
         exit_code=document["exit_code"],
         errors=tuple(_read_error(error) for error in document["errors"]),
         results=tuple(_read_result(result) for result in document["results"]),
+        estimated_end=_read_time(document.get("estimated_end")),
+        index=document.get("index"),
+        members=Members(*document["members"]) if document.get("members") else None,
+        gathering=document.get("gathering", False),
+        needs=tuple(document.get("needs", ())),
         has_input=document["has_input"],
         request_digest=document["request_digest"],
         ending=document.get("ending"),
@@ -251,8 +269,19 @@ def _read_span(micros: int | None) -> timedelta | None:
     return None if micros is None else timedelta(microseconds=micros)
 
 
+def _said(**fields: Any) -> dict[str, Any]:
+    """Return what most activities have nothing of only where there is something: rows are written often."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _work(work: Work) -> dict[str, Any]:
     return {
+        **_said(
+            retry_after=_span(work.retry_after) or None,
+            arguments=None if work.arguments is None else work.arguments.decode(),
+            bindings=[list(dataclasses.astuple(binding)) for binding in work.bindings] or None,
+            then=[dataclasses.asdict(link) for link in work.then] or None,
+        ),
         "argv": list(work.argv),
         "stdin": work.stdin,
         "media_type": work.media_type,
@@ -273,7 +302,11 @@ def _read_work(stored: Mapping[str, Any]) -> Work:
         restart=RestartPolicy(stored["restart"]),
         retries=stored["retries"],
         recoveries=stored.get("recoveries", RECOVERIES),
+        retry_after=timedelta(microseconds=stored.get("retry_after", 0)),
         keep=timedelta(microseconds=stored["keep"]),
+        arguments=stored["arguments"].encode() if "arguments" in stored else None,
+        bindings=tuple(Binding(*binding) for binding in stored.get("bindings", ())),
+        then=tuple(Link(**link) for link in stored.get("then", ())),
     )
 
 
@@ -285,6 +318,7 @@ def _error(error: ActivityError) -> dict[str, Any]:
         "code": error.code,
         "handled": error.handled,
         "origin": error.origin,
+        **_said(trace=error.trace),
     }
 
 
@@ -317,5 +351,5 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "progress": lambda stored: Progress(*stored),
     "errors": lambda stored: tuple(map(_read_error, stored)),
     "results": lambda stored: tuple(map(_read_result, stored)),
-    **dict.fromkeys(("created", "started", "ended", "terminates"), datetime.fromisoformat),
+    **dict.fromkeys(("created", "started", "ended", "terminates", "estimated_end"), datetime.fromisoformat),
 }

@@ -58,6 +58,8 @@ activity = Table(
     Column("request_id", String(255)),
     Column("document", JSON, nullable=False),  #: the rest of the record, see store.codec
     Column("holder", String(64)),  #: the server that executes it
+    Column("parent", String(64)),  #: the activity that waits for it
+    Column("begins", Moment),  #: work that is queued is not begun before that
     Index("ix_activity_request", "owner", "request_id", unique=True),
     Index("ix_activity_owner", "owner", "created", "id"),
     Index("ix_activity_owner_phase", "owner", "phase", "created", "id"),
@@ -65,6 +67,16 @@ activity = Table(
     Index("ix_activity_owner_run", "owner", "run_id", "created", "id"),
     Index("ix_activity_phase", "phase", "owner", "created", "id"),
     Index("ix_activity_terminates", "terminates"),
+    Index("ix_activity_parent", "parent", "created", "id"),
+)
+
+#: Which activities wait for others to complete; a line goes when the one that is needed has.
+need = Table(
+    "need",
+    metadata,
+    Column("activity_id", String(64), primary_key=True),
+    Column("needs", String(64), primary_key=True),
+    Index("ix_need_needs", "needs"),
 )
 
 #: Those that share the database; SQLite has one server only, which needs no lease.

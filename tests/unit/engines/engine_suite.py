@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from wsrf_activity.engines.base import CannotStart, Engine, Job, Lost, Outcome, Report, Warned
+from wsrf_activity.engines.base import CannotStart, Engine, Job, Lost, Outcome, Report, Said, Warned
 from wsrf_activity.model.activity import Progress, new_id
 
 PATIENCE = 20.0  #: seconds that any test waits for what must happen
@@ -45,7 +45,7 @@ class EngineSuite:
         assert report.started.utcoffset() is not None
 
     async def test_what_it_says_is_told(self, engine: Engine, tmp_path: Path) -> None:
-        said: asyncio.Queue[Progress | Warned] = asyncio.Queue()
+        said: asyncio.Queue[Said] = asyncio.Queue()
         job = self.waiting(tmp_path)
         run = await engine.start(job, said.put_nowait)
         self.say(engine, job)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from wsrf_activity.engines import messages
-from wsrf_activity.engines.base import Warned
+from wsrf_activity.engines.base import Said, Warned
 from wsrf_activity.engines.messages import Messages, parse
 from wsrf_activity.model.activity import Heard, Progress
 
-Said = list[Progress | Warned]
+All = list[Said]
 
 
 @pytest.mark.parametrize(
@@ -36,17 +36,17 @@ Said = list[Progress | Warned]
         (b"", None),
     ],
 )
-def test_a_line_means(line: bytes, meaning: Progress | Warned | None) -> None:
+def test_a_line_means(line: bytes, meaning: Said | None) -> None:
     assert parse(line) == meaning
 
 
 @pytest.fixture
-def said() -> Said:
+def said() -> All:
     return []
 
 
 @pytest.fixture
-def reader(tmp_path: Path, said: Said) -> Messages:
+def reader(tmp_path: Path, said: All) -> Messages:
     return Messages(tmp_path, said.append)
 
 
@@ -55,18 +55,18 @@ def _append(folder: Path, text: str) -> None:
         file.write(text)
 
 
-def _heard(said: Progress | Warned) -> Heard:
+def _heard(said: Said) -> Heard:
     assert isinstance(said, Warned)
     assert said.heard is not None
     return said.heard
 
 
-def test_nothing_is_said_before_there_is_a_file(reader: Messages, said: Said) -> None:
+def test_nothing_is_said_before_there_is_a_file(reader: Messages, said: All) -> None:
     assert not reader.read(last=True)
     assert said == []
 
 
-def test_of_many_progresses_the_newest_is_told(reader: Messages, said: Said, tmp_path: Path) -> None:
+def test_of_many_progresses_the_newest_is_told(reader: Messages, said: All, tmp_path: Path) -> None:
     _append(tmp_path, "progress 1\nwarn a\nprogress 2\nwarn b\nnonsense\n")
     reader.read()
     assert said == [Warned("a"), Warned("b"), Progress(2.0)]
@@ -74,7 +74,7 @@ def test_of_many_progresses_the_newest_is_told(reader: Messages, said: Said, tmp
     assert len(said) == 3
 
 
-def test_half_a_line_is_told_when_it_is_whole_or_the_last(reader: Messages, said: Said, tmp_path: Path) -> None:
+def test_half_a_line_is_told_when_it_is_whole_or_the_last(reader: Messages, said: All, tmp_path: Path) -> None:
     _append(tmp_path, "progress 4")
     reader.read()
     assert said == []
@@ -85,7 +85,7 @@ def test_half_a_line_is_told_when_it_is_whole_or_the_last(reader: Messages, said
     assert said == [Progress(42.0), Progress(50.0)]
 
 
-def test_a_warning_is_told_once_whoever_reads(reader: Messages, said: Said, tmp_path: Path) -> None:
+def test_a_warning_is_told_once_whoever_reads(reader: Messages, said: All, tmp_path: Path) -> None:
     _append(tmp_path, "warn a\nprogress 1\n")
     reader.read()
     _append(tmp_path, "warn b\n")
@@ -94,7 +94,7 @@ def test_a_warning_is_told_once_whoever_reads(reader: Messages, said: Said, tmp_
     assert said == [Warned("a"), Progress(1.0), Warned("b"), Progress(1.0)]
 
 
-def test_a_file_that_is_written_anew_is_read_anew(reader: Messages, said: Said, tmp_path: Path) -> None:
+def test_a_file_that_is_written_anew_is_read_anew(reader: Messages, said: All, tmp_path: Path) -> None:
     for number, text in enumerate(["progress 10\n", "progress 20\n", "progress 3\n"]):
         (tmp_path / "messages").write_text(text)
         os.utime(tmp_path / "messages", ns=(number + 1, number + 1))
@@ -103,31 +103,31 @@ def test_a_file_that_is_written_anew_is_read_anew(reader: Messages, said: Said, 
 
 
 @pytest.mark.parametrize("length", [messages.LINE + 1, messages.BATCH - 3, 3 * messages.BATCH])
-def test_a_line_that_is_too_long_is_passed_over(reader: Messages, said: Said, tmp_path: Path, length: int) -> None:
+def test_a_line_that_is_too_long_is_passed_over(reader: Messages, said: All, tmp_path: Path, length: int) -> None:
     _append(tmp_path, f"warn {'x' * length}\nprogress 7\n")
     while reader.read():
         pass
     assert said == [Progress(7.0)]
 
 
-def test_of_a_flood_only_the_end_is_read(reader: Messages, said: Said, tmp_path: Path) -> None:
+def test_of_a_flood_only_the_end_is_read(reader: Messages, said: All, tmp_path: Path) -> None:
     _append(tmp_path, "warn flood\n" * (messages.BACKLOG // 5) + "progress 99\n")
     reader.read()
     assert said[-1] == Progress(99.0)
     assert len(said) <= messages.WARNINGS + 1
 
 
-def test_so_many_warnings_are_told_and_no_more(reader: Messages, said: Said, tmp_path: Path) -> None:
+def test_so_many_warnings_are_told_and_no_more(reader: Messages, said: All, tmp_path: Path) -> None:
     _append(tmp_path, "warn x\n" * (messages.WARNINGS + 5))
     reader.read()
-    again: Said = []
+    again: All = []
     _append(tmp_path, "warn y\nprogress 1\n")
     Messages(tmp_path, again.append, _heard(said[-1])).read()
     assert len(said) == messages.WARNINGS
     assert again == [Progress(1.0)]
 
 
-def test_what_is_no_file_is_left_alone(reader: Messages, said: Said, tmp_path: Path) -> None:
+def test_what_is_no_file_is_left_alone(reader: Messages, said: All, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "messages")
     assert not reader.read()
     (tmp_path / "messages").unlink()
