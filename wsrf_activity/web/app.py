@@ -1,5 +1,6 @@
 """The routes. What is SOAP is passed on; each request is checked for its host, and most for who calls."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from wsrf_activity.model import errors
 from wsrf_activity.model.addresses import Resource, is_id
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.web import pages, results
+from wsrf_activity.web import grassroots, pages, results
 from wsrf_activity.web.faces import Faces
 from wsrf_activity.web.security import CHALLENGE, Gate
 
 _SOAP_TYPES = ("text/xml", "application/soap+xml", "multipart/related")
+_Face = Callable[[Faces, Principal, Request], Awaitable[Response]]
+#: How one activity, and many, are shown to who asks for it so; to who asks for nothing, as here is usual.
+_PROFILES: dict[str, tuple[_Face, _Face]] = {
+    "": (pages.activity, pages.listing),
+    "grassroots": (grassroots.job, grassroots.jobs),
+}
 _STATUS: dict[type[errors.Problem], int] = {
     errors.NotFound: 404,
     errors.TooLarge: 413,
@@ -75,10 +82,14 @@ class _Routes:
         if described is not None:
             return described
         caller = self._caller(request)
+        profile = _PROFILES.get(request.query_params.get("profile", ""))
+        if profile is None:
+            raise errors.InvalidParameter("profile: accepted: grassroots", "profile")
+        one, many = profile
         if request.path_params.get("id"):
             _check_id(request)
-            return await pages.activity(self.faces, caller, request)
-        return await pages.listing(self.faces, caller, request)
+            return await one(self.faces, caller, request)
+        return await many(self.faces, caller, request)
 
     async def upload(self, request: Request) -> Response:
         """Take an input ahead of its activity: 201 with the address to name as its InputReference."""
