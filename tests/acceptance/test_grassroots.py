@@ -74,7 +74,8 @@ def test_lists(holder: Wire, jobs: dict[str, str]) -> None:
         (job["metadata"]["CreationTime"] for job in listed), reverse=True
     )
     assert all("results" not in job for job in listed)
-    assert {job["service_name"] for job in get(holder, "?service_name=count&service_name=greet")["results"]} == {"count"}
+    of_two = get(holder, "?service_name=count&service_name=greet")["results"]
+    assert {job["service_name"] for job in of_two} == {"count"}
     for query in ("?status=-3&status=Error", "?status=Failed&status=-1"):
         assert {job["status"] for job in get(holder, query)["results"]} == {-3, -1}
     assert get(holder, "?status=Cleaned up") == {"results": []}
