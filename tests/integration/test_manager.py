@@ -81,7 +81,7 @@ class TestCreate:
         with pytest.raises(InvalidParameter):
             await small.create(name="x" * 256)
         with pytest.raises(InvalidParameter):
-            await small.create(parameters={"p": "1"})
+            await small.create(parameters={"p": ("1",)})
         made = await small.get(await small.create(command=None, service="known"))
         assert made.work_limit == timedelta(minutes=1)
 

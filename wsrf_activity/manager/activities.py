@@ -61,6 +61,7 @@ class Manager:
     ) -> None:
         """Put the parts together; ``start`` makes them run. Without ``slots`` there are as many as the limits say."""
         limits = rules.limits
+        self._rules = rules
         self.services = rules.services
         self.limits = limits
         self.lifetime = rules.lifetime
@@ -329,7 +330,7 @@ class Manager:
             known = ", ".join(sorted(self.services)) or "none"
             raise UnknownService(f"there is no service {request.service!r}; configured: {known}")
         keep = self._policy(caller, service.name).keep
-        return service.name, service.work(request.parameters, keep), service.work_limit
+        return service.name, self._rules.work(service, request, keep), service.work_limit
 
     async def _source(self, caller: Principal, given: Input) -> Path | bytes:
         if isinstance(given, bytes):

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from lxml import etree
+
 from wsrf_activity.manager.inputs import Input, UploadInput
-from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.activity import Activity, Work
 from wsrf_activity.model.errors import InvalidParameter, VersionMismatch
 from wsrf_activity.model.interfaces import Interface
 from wsrf_activity.model.lifetime import LifetimePolicy, Requested, format_duration
@@ -55,6 +57,21 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
 
+    def work(self, service: Service, request: "StartRequest", keep: timedelta) -> Work:
+        """Return the work that a request for this service asks for, kept for ``keep``; raises InvalidParameter.
+
+        A function reads its arguments from the request of its operation, a command has a value for each parameter.
+        """
+        interface = self.interfaces.get(service.interface)
+        operation = interface.starting(service.name) if interface else None
+        if interface is None or operation is None:
+            return service.work(_single(request.parameters), keep)
+        if not service.function:
+            given = request.parameters if request.document is None else interface.texts(_parsed(request.document))
+            return service.work(_single(given), keep)
+        document = request.document or interface.document(operation, request.parameters)
+        return service.work({}, keep, document)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:
@@ -62,7 +79,7 @@ class StartRequest:
 
     service: str | None = None
     command: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, Sequence[str]] = field(default_factory=dict)  #: the values of each: a list has several
     document: bytes | None = None  #: the request of the service's typed operation, canonical, in place of parameters
     input: Input = None
     name: str | None = None
@@ -82,7 +99,9 @@ class StartRequest:
         else:
             source = repr(given)
         lifetime = self.lifetime if isinstance(self.lifetime, datetime | timedelta | None) else "never"
-        said = [self.service, self.command, sorted(self.parameters.items()), source, self.name, sorted(self.groups)]
+        # One value is written as it was when there could be no more: digests outlive the server's version.
+        given_values = sorted((name, v[0] if len(v) == 1 else [*v]) for name, v in self.parameters.items())
+        said = [self.service, self.command, given_values, source, self.name, sorted(self.groups)]
         said += [self.run_id, str(lifetime), str(self.work_limit)]
         if self.document is not None:
             said.append(hashlib.sha256(self.document).hexdigest())
@@ -103,3 +122,15 @@ def check_texts(groups: tuple[str, ...], *texts: str | None) -> None:
     for text in (*groups, *texts):
         if text is not None and not 0 < len(text) <= _TEXT:
             raise InvalidParameter(f"a name, group, run id or request id has 1 to {_TEXT} characters")
+
+
+def _single(values: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
+    """Return the one value of each parameter; raises InvalidParameter where there are several."""
+    for name, given in values.items():
+        if len(given) > 1:
+            raise InvalidParameter(f"parameter {name} is given twice", name)
+    return {name: given[0] for name, given in values.items() if given}
+
+
+def _parsed(document: bytes) -> etree._Element:
+    return etree.fromstring(document, etree.XMLParser(no_network=True, resolve_entities=False, huge_tree=True))

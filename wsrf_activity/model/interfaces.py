@@ -58,6 +58,10 @@ class Interface:
         """Return the operation whose request has that Clark name."""
         return next((each for each in self.operations if self.element(each) == element), None)
 
+    def starting(self, service: str) -> Operation | None:
+        """Return the operation that starts the activities of a service, by what act:Service calls it."""
+        return next((each for each in self.operations if each.service == service), None)
+
     def check(self, request: etree._Element) -> None:
         """Raise InvalidParameter, with parameter, row and column, where a request is not what the schema says."""
         if not _compiled(self.schema).validate(request):

@@ -5,7 +5,7 @@ What is read here has passed the schema; what a schema cannot say is checked her
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -63,7 +63,7 @@ def read_create(body: etree._Element, addresses: Addresses, now: datetime) -> St
     return StartRequest(
         service=_value(body, "Service", str.strip),
         command=_value(body, "Command", str),
-        parameters=dict(_parameters(body)),
+        parameters=_parameters(body),
         input=_input(body, addresses),
         name=_value(body, "Name", str.strip),
         groups=_texts(body, "Group"),
@@ -74,14 +74,12 @@ def read_create(body: etree._Element, addresses: Addresses, now: datetime) -> St
     )
 
 
-def _parameters(body: etree._Element) -> Iterator[tuple[str, str]]:
-    seen: set[str] = set()
+def _parameters(body: etree._Element) -> dict[str, tuple[str, ...]]:
+    """Return the values by name: what is given repeatedly is a list."""
+    found: dict[str, list[str]] = {}
     for child in body.iterfind(_act("Parameter")):
-        name = child.get("name", "")
-        if name in seen:
-            raise InvalidParameter(f"parameter {name} is given twice", name)
-        seen.add(name)
-        yield name, child.text or ""
+        found.setdefault(child.get("name", ""), []).append(child.text or "")
+    return {name: tuple(texts) for name, texts in found.items()}
 
 
 def _input(body: etree._Element, addresses: Addresses) -> bytes | UploadInput | ResultInput | None:
