@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.model.strategies import NOON
-from wsrf_activity.engines.base import Job, Listener, Outcome, Report, Run
+from wsrf_activity.engines.base import Engine, Job, Listener, Outcome, Report, Run
 from wsrf_activity.engines.memory import MemoryEngine
 from wsrf_activity.manager import Condition, Limits, Manager, Publishing, Rules, StartRequest
-from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.activity import DEFAULT_ENGINE, Activity
 from wsrf_activity.model.errors import Refused
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
@@ -68,6 +68,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.engine = HeldEngine(self.clock)
+        self.engines: dict[str, Engine] = {DEFAULT_ENGINE: self.engine}
         self.up: list[tuple[Manager, Database]] = []
 
     def clock(self) -> datetime:
@@ -91,7 +92,7 @@ class House:
         database = open_database(self.url)
         manager = Manager(
             database,
-            self.engine,
+            self.engines,
             self.data,
             Rules(services=self.services, limits=self.limits, lifetime=self.lifetime),
             clock=self.clock,

@@ -125,8 +125,6 @@ class Run(Protocol):
 class Engine(Protocol):
     """A place where work runs. Work outlives the object: a later one finds it by its Job."""
 
-    name: str
-
     async def open(self) -> None:
         """Make ready."""
 

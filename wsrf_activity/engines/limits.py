@@ -6,6 +6,8 @@ import resource
 from dataclasses import dataclass
 from datetime import timedelta
 
+from wsrf_activity.model.tables import Table, size, span, whole
+
 ENVIRONMENT = ("PATH", "LANG", "LC_*", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR")
 
 
@@ -47,3 +49,16 @@ class WorkLimits:
             for name, value in os.environ.items()
             if any(fnmatch.fnmatchcase(name, pattern) for pattern in self.environment)
         }
+
+
+def read_limits(table: Table, usual: WorkLimits | None = None) -> WorkLimits:
+    """Return the limits that a table sets, and for the rest the ``usual`` ones; raises SettingsError."""
+    usual = usual or WorkLimits()
+    output = table.take("output", size, usual.output)
+    memory = table.take("memory", size, usual.memory)
+    processes = table.take("processes", whole, usual.processes)
+    open_files = table.take("open_files", whole, usual.open_files)
+    grace = table.take("grace", span, usual.grace)
+    return table.checked(
+        lambda: WorkLimits(output=output, memory=memory, processes=processes, open_files=open_files, grace=grace)
+    )

@@ -31,8 +31,6 @@ _log = logging.getLogger(__name__)
 class LocalEngine:
     """Runs work on this machine, as the server's user. Attempts of another machine count as lost with it."""
 
-    name = "local"
-
     def __init__(self, limits: WorkLimits | None = None) -> None:
         self.limits = limits or WorkLimits()
         self._boot = processes.boot_id()

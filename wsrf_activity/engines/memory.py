@@ -50,8 +50,6 @@ def _deaf(said: Said) -> None:
 class MemoryEngine:
     """Keeps every attempt that it was asked for, across ``close`` and ``open`` as if those were a restart."""
 
-    name = "memory"
-
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.runs: dict[tuple[str, int], MemoryRun] = {}  #: by activity and attempt
         self.refuses: str | None = None  #: the sentence with which every start fails, for as long as it is set

@@ -1,13 +1,14 @@
 """The use cases: start, read, list, wait, change, end. Each takes who calls, and shows nobody what is another's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from wsrf_activity.engines.base import Engine
 from wsrf_activity.manager.content import LIVE_OUTPUTS, Content
+from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.hearing import Hearing
 from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receive
@@ -23,7 +24,7 @@ from wsrf_activity.manager.subscribing import Publishing, Subscriptions
 from wsrf_activity.manager.telling import Telling
 from wsrf_activity.manager.waiting import Condition, Waiters
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import COMMAND_SERVICE, Activity, Work, new_id
+from wsrf_activity.model.activity import COMMAND_SERVICE, DEFAULT_ENGINE, Activity, Work, new_id
 from wsrf_activity.model.errors import (
     InitialTerminationTimeRejected,
     InvalidParameter,
@@ -51,7 +52,7 @@ class Manager:
     def __init__(
         self,
         database: Database,
-        engine: Engine,
+        engines: Mapping[str, Engine],
         data: Path,
         rules: Rules,
         *,
@@ -59,7 +60,10 @@ class Manager:
         publishing: Publishing,
         slots: Slots | None = None,
     ) -> None:
-        """Put the parts together; ``start`` makes them run. Without ``slots`` there are as many as the limits say."""
+        """Put the parts together; ``start`` makes them run. Without ``slots`` there are as many as the limits say.
+
+        ``engines`` has at least that of command lines, ``DEFAULT_ENGINE``, and those that services name.
+        """
         limits = rules.limits
         self._rules = rules
         self.services = rules.services
@@ -71,7 +75,8 @@ class Manager:
         self._waiters = Waiters()
         self.ledger = Ledger(database, self._waiters, clock)
         self._lease = Lease(database, self._folders, limits)
-        self._runner = Runner(self.ledger, engine, self._folders, self._lease, slots or Slots(limits.parallel))
+        chosen = Engines(engines, rules.services)
+        self._runner = Runner(self.ledger, chosen, self._folders, self._lease, slots or Slots(limits.parallel))
         self.remover = Remover(self.ledger, self._runner, self._folders, self._lease)
         self._membership = Membership(self.ledger, self._lease, self._runner, self._folders, limits.host_grace)
         self.telling = Telling(database)
@@ -283,11 +288,13 @@ class Manager:
         check_texts(request.groups, request.name, request.run_id, request.request_id)
         service, work, limit = self._work(caller, request)
         lifetime = self._lifetime(caller, request, service, now)
+        configured = self.services.get(service)
         return Activity(
             id=new_id(),
             owner=caller.name,
             service=service,
             work=work,
+            engine=configured.engine if configured else DEFAULT_ENGINE,
             created=now,
             name=request.name,
             run_id=request.run_id,

@@ -12,7 +12,6 @@ from typing import Any
 
 from wsrf_activity.engines.base import (
     CannotStart,
-    Engine,
     Estimated,
     Job,
     Listener,
@@ -24,6 +23,7 @@ from wsrf_activity.engines.base import (
     Warned,
 )
 from wsrf_activity.manager.attempts import Attempt, read_outcome, stands
+from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
@@ -46,11 +46,11 @@ _Follow = Callable[[Attempt], Awaitable[None]]
 class Runner:
     """What runs in the slots of this server."""
 
-    def __init__(self, ledger: Ledger, engine: Engine, folders: Folders, lease: Lease, slots: Slots) -> None:
+    def __init__(self, ledger: Ledger, engines: Engines, folders: Folders, lease: Lease, slots: Slots) -> None:
         """Begin as many attempts as ``slots`` has room for."""
         self._ledger = ledger
         self._lease = lease
-        self._engine = engine
+        self._engines = engines
         self._folders = folders
         self._slots = slots
         self._attempts: dict[str, Attempt] = {}
@@ -65,7 +65,7 @@ class Runner:
 
     async def open(self) -> None:
         """Make ready for work that is taken over."""
-        await self._engine.open()
+        await self._engines.open()
 
     def start(self) -> None:
         """Begin with what is queued."""
@@ -81,7 +81,7 @@ class Runner:
 
     def within_reach(self, activity: Activity) -> bool:
         """Whether what became of the work can be found out from here. Blocking; may be called in any thread."""
-        return self._engine.within_reach(self._job(activity))
+        return self._engines.of(activity).within_reach(self._job(activity))
 
     def fences(self) -> dict[str, int]:
         """Return what is held here, and the fence of each."""
@@ -145,7 +145,7 @@ class Runner:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._engine.close()
+        await self._engines.close()
 
     def wake(self) -> None:
         """Look at the queue: something has come, or a slot is free."""
@@ -221,7 +221,7 @@ class Runner:
                 owners = (owner for owner, line in waiting.items() if line)
                 owner = min(owners, key=lambda name: (turns[name], served.get(name, 0), name))
                 old = waiting[owner].pop(0)
-                new = changes.begin(old, now, self._lease.id)
+                new = changes.begin(self._engines.placed(old), now, self._lease.id)
                 if records.save(old, new, between(old, new, now)):
                     claimed.append(new)
                     turns[owner] += 1
@@ -299,7 +299,7 @@ class Runner:
             return await self._change(attempt, lambda old, now: changes.abort(old, now, reason))
         job, listener = self._job(attempt.activity), self._listener(attempt)
         try:
-            run = await self._engine.start(job, listener)
+            run = await self._engines.of(attempt.activity).start(job, listener)
         except CannotStart as failure:
             description = str(failure)
             await self._change(attempt, lambda old, now: given_up(old, now, "CannotStart", description))
@@ -307,7 +307,8 @@ class Runner:
         await self._follow(attempt, run)
 
     async def _recover(self, attempt: Attempt) -> None:
-        found = await self._engine.attach(self._job(attempt.activity), self._listener(attempt))
+        engine = self._engines.of(attempt.activity)
+        found = await engine.attach(self._job(attempt.activity), self._listener(attempt))
         match found:
             case Lost(begun=False):
                 await self._begin(attempt)

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from wsrf_activity.model.phases import ErrorStatus, Phase, Status
 
 COMMAND_SERVICE = "command"  #: the name that ad-hoc command lines run under
+DEFAULT_ENGINE = "local"  #: the engine of ad-hoc command lines, and of services that name none
 RECOVERIES = 5  #: more than a bad day of the machine costs, fewer than what kills its own host should get
 
 
@@ -181,7 +182,7 @@ class Activity:
     holder: str | None = None  #: the server that executes it
     ending: str | None = None  #: why the holder is asked to end it
     leaving: bool = False  #: whether it is being destroyed: nobody sees it any more
-    engine: str = "local"
+    engine: str = DEFAULT_ENGINE
     engine_job: str | None = None
     exit_code: int | None = None
     errors: tuple[ActivityError, ...] = ()

@@ -9,7 +9,15 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
-from wsrf_activity.model.activity import COMMAND_SERVICE, RECOVERIES, Link, RestartPolicy, ResultSpec, Work
+from wsrf_activity.model.activity import (
+    COMMAND_SERVICE,
+    DEFAULT_ENGINE,
+    RECOVERIES,
+    Link,
+    RestartPolicy,
+    ResultSpec,
+    Work,
+)
 from wsrf_activity.model.errors import InvalidParameter
 
 ParameterType = Literal["string", "integer", "number", "boolean"]
@@ -110,7 +118,7 @@ class Service:
     fixed_lifetime: bool = False  #: whether clients choose none at all
     function: tuple[str, ...] = ()  #: the command line that calls a function, which reads its arguments itself
     interface: str = ""  #: the name of the interface that its operation stands in; empty: it has none
-    engine: str = "local"  #: by its name among the configured engines
+    engine: str = DEFAULT_ENGINE  #: by its name among the configured engines
     synchronous: bool = False  #: whether its operation waits for the end where the caller says nothing
     each: str | None = None  #: the parameter of whose values every one is an activity of its own
     times: str | None = None  #: the parameter that says how many activities one request starts

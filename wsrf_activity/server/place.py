@@ -11,8 +11,8 @@ from pathlib import Path
 
 from wsrf_activity.engines import processes
 from wsrf_activity.model.identity import Principal
+from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.server.settings import Settings
-from wsrf_activity.server.tables import SettingsError
 from wsrf_activity.store import locks
 from wsrf_activity.web.security import LOOPBACK, Gate, token_digest
 

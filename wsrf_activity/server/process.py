@@ -13,20 +13,20 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.manager import Manager, Publishing, Rules
 from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.filters import Filter
+from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.notify.callbacks import Callbacks
 from wsrf_activity.notify.deliverer import Deliverer
 from wsrf_activity.notify.sender import Sender
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.server.connections import BoundedProtocol
+from wsrf_activity.server.engines import make_engines
 from wsrf_activity.server.place import Site
 from wsrf_activity.server.settings import Settings
-from wsrf_activity.server.tables import SettingsError
 from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.properties import topic_space
 from wsrf_activity.soap.replies import Replies
@@ -59,7 +59,7 @@ async def serve_here(
     callbacks = Callbacks(settings.callbacks)
     manager = Manager(
         database,
-        LocalEngine(settings.work),
+        make_engines(settings.engines, settings.work),
         settings.files,
         Rules(services=settings.services, limits=settings.limits, lifetime=settings.lifetime),
         clock=_utc_now,

@@ -10,12 +10,12 @@ from pathlib import Path
 import uvloop
 
 from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.server import place
 from wsrf_activity.server.place import Site
 from wsrf_activity.server.process import HttpServer, serve_here
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.stopping import obeyed
-from wsrf_activity.server.tables import SettingsError
 from wsrf_activity.server.workers import Workers
 from wsrf_activity.store import Database, open_database, prepare_database
 

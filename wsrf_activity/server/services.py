@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
-from wsrf_activity.model.activity import COMMAND_SERVICE, RestartPolicy, ResultSpec
+from wsrf_activity.model.activity import COMMAND_SERVICE, DEFAULT_ENGINE, RestartPolicy, ResultSpec
 from wsrf_activity.model.errors import InvalidParameter
 from wsrf_activity.model.services import Parameter, ParameterType, Service, placeholders
-from wsrf_activity.server.tables import SettingsError, Table, flag, span, text, whole
+from wsrf_activity.model.tables import SettingsError, Table, flag, span, text, whole
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,62}")
 _OWN_RESULTS = ("stdout", "stderr")
@@ -40,6 +40,7 @@ def _service(name: str, table: Table, recoveries: int) -> Service:
         restart=table.take("restart", _restart, RestartPolicy.ABORT),
         retries=table.take("retries", whole, 0),
         recoveries=table.take("recoveries", whole, recoveries),
+        engine=table.take("engine", text, DEFAULT_ENGINE),
         documentation=table.take("documentation", text, None),
     )
     _check(service, table)
@@ -49,8 +50,6 @@ def _service(name: str, table: Table, recoveries: int) -> Service:
 def _check(service: Service, table: Table) -> None:
     if bool(service.command) == (service.shell is not None):
         raise SettingsError(f"{table.name}: exactly one of command and shell is needed")
-    if table.take("engine", text, "local") != "local":
-        raise SettingsError(f"{table.name}.engine: accepted: local")
     if table.take("synchronous", flag, False):
         raise SettingsError(f"{table.name}.synchronous: services answer asynchronously; accepted: false")
     templates = (*service.command, service.shell or "")

@@ -12,17 +12,18 @@ from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 
-from wsrf_activity.engines.limits import WorkLimits
+from wsrf_activity.engines.limits import WorkLimits, read_limits
 from wsrf_activity.manager import Limits
 from wsrf_activity.model.activity import RECOVERIES
 from wsrf_activity.model.addresses import is_loopback
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import LifetimePolicy
 from wsrf_activity.model.services import Service
+from wsrf_activity.model.tables import SettingsError, Table, flag, size, span, text, whole
 from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.notify.policy import CallbackPolicy, Rules
+from wsrf_activity.server.engines import USUAL, EngineSettings, check_engines, read_engines
 from wsrf_activity.server.services import read_services
-from wsrf_activity.server.tables import SettingsError, Table, flag, size, span, text, whole
 
 PREFIX = "WSRF_ACTIVITY_"
 DEFAULT_PORT = 8427
@@ -53,6 +54,7 @@ class Settings:
     workers: int = 1  #: processes that serve; more than one share a PostgreSQL
     limits: Limits = field(default_factory=Limits)
     work: WorkLimits = field(default_factory=WorkLimits)
+    engines: Mapping[str, EngineSettings] = field(default_factory=lambda: USUAL)
     envelope: int = 16 << 20  #: bytes of one SOAP message
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
     services: Mapping[str, Service] = field(default_factory=dict)
@@ -103,6 +105,7 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
     server = file.table("server")
     texts = {name: server.take(name, text, None) for name in ("data", "files", "host", "database", "base_url")}
     merged: dict[str, Any] = {**server.take_all(_OPTIONS), **{k: v for k, v in texts.items() if v is not None}, **said}
+    limits = _limits(file.table("limits"))
     data = (_path(merged.get("data")) or default_data()).absolute()
     host, base_url = _host(merged.get("host", "127.0.0.1")), _base_url(merged.get("base_url"))
     settings = Settings(
@@ -120,9 +123,11 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
         accounts=_accounts(file.table("principals")),
         backoff=_backoff(file.table("callbacks")),
         callbacks=_callbacks(file.table("callbacks"), host, base_url),
-        **_limits(file.table("limits")),
+        engines=read_engines(file.table("engines"), limits["work"]),
+        **limits,
     )
     file.done()
+    check_engines(settings.services.values(), settings.engines)
     if settings.database.startswith("sqlite"):
         _check_sqlite(settings)
     if not settings.auth and not settings.on_loopback:
@@ -211,23 +216,11 @@ def _limits(table: Table) -> dict[str, Any]:
         subscriptions=table.take("subscriptions", whole, Limits().subscriptions),
         pull_points=table.take("pull_points", whole, Limits().pull_points),
     )
-    work = table.checked(lambda: _work_limits(table))
-    return {"limits": limits, "work": work, "envelope": table.take("envelope", size, 16 << 20)}
+    return {"limits": limits, "work": read_limits(table), "envelope": table.take("envelope", size, 16 << 20)}
 
 
 def _recoveries(table: Table) -> int:
     return table.take("recoveries", whole, RECOVERIES)
-
-
-def _work_limits(table: Table) -> WorkLimits:
-    usual = WorkLimits()
-    return WorkLimits(
-        output=table.take("output", size, usual.output),
-        memory=table.take("memory", size, usual.memory),
-        processes=table.take("processes", whole, usual.processes),
-        open_files=table.take("open_files", whole, usual.open_files),
-        grace=table.take("grace", span, usual.grace),
-    )
 
 
 def _lifetime(table: Table) -> LifetimePolicy:

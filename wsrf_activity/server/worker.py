@@ -14,12 +14,12 @@ from types import FrameType
 import uvloop
 
 from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.server.place import Site
 from wsrf_activity.server.process import HttpServer, serve_here
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.shares import Share, Tally
 from wsrf_activity.server.stopping import SIGNALS
-from wsrf_activity.server.tables import SettingsError
 from wsrf_activity.store import open_database
 
 #: What a worker says; anything else is why it could not start.

@@ -15,11 +15,11 @@ import sys
 import time
 from collections.abc import Callable
 
+from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.server.place import Site
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.server.shares import Tally
 from wsrf_activity.server.stopping import SIGNALS, obeyed
-from wsrf_activity.server.tables import SettingsError
 from wsrf_activity.server.worker import BEGIN, DRAIN, DRAINED, READY, Order
 
 log = logging.getLogger(__name__)

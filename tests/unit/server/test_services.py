@@ -4,8 +4,8 @@ import tomllib
 
 import pytest
 
+from wsrf_activity.model.tables import SettingsError, Table
 from wsrf_activity.server.services import read_services
-from wsrf_activity.server.tables import SettingsError, Table
 
 
 def refused(toml: str) -> str:
@@ -40,7 +40,7 @@ def read(toml: str) -> object:
         ("command = ['a']\nretries = -1", "services.s.retries"),
         ("command = ['a']\nkeep = 14", "services.s.keep"),
         ("command = ['a']\nwork_limit = 'PT0S'", "services.s.work_limit"),
-        ("command = ['a']\nengine = 'slurm'", "services.s.engine"),
+        ("command = ['a']\nengine = 1", "services.s.engine"),
         ("command = ['a']\nsynchronous = true", "services.s.synchronous"),
         ("command = ['a']\nsynchronous = 'no'", "services.s.synchronous"),
         ("command = ['a']\ncomand = 'b'", "services.s.comand"),

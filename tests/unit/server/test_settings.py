@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from wsrf_activity.model.activity import RestartPolicy
+from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.server.settings import Settings
-from wsrf_activity.server.tables import SettingsError
 
 TOKEN = "0123456789abcdef"
 
