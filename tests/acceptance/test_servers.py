@@ -11,6 +11,7 @@ import pytest
 
 from tests import databases
 from tests.acceptance.commands import Gate
+from tests.acceptance.updates import frames, socket
 from tests.acceptance.watching import eventually, processes_of
 from tests.server import Fault, Server, running
 from wsrf_activity.doctor import Examined, Place, examine
@@ -125,3 +126,13 @@ def test_an_abort_and_a_destroy_reach_the_server_that_runs_the_work(
         with pytest.raises(Fault):
             wire.document(destroyed)
         assert processes_of(aborted) + processes_of(destroyed) == []
+
+
+def test_who_looks_on_at_one_server_sees_what_the_other_does(make: Callable[..., Server]) -> None:
+    one, two = make("one"), make("two")
+    with socket(one, ALICE) as shown, two.client(token=ALICE) as client:
+        started = client.create("true")
+        told = frames(shown, lambda verb, job: job["status"] == "Success")
+        assert {job["id"] for _, job in told} == {started}
+        client.destroy(started)
+        assert frames(shown, lambda verb, job: verb == "remove")[-1] == ("remove", {"id": started})

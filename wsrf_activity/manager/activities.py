@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from wsrf_activity.engines.base import Engine
 from wsrf_activity.manager.content import LIVE_OUTPUTS, Content
 from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
+from wsrf_activity.manager.following import Follower
 from wsrf_activity.manager.hearing import Hearing
 from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receive
 from wsrf_activity.manager.lease import Lease
@@ -179,6 +181,10 @@ class Manager:
         if changed is not None:
             return self._visible(caller, changed), False
         return await self.get(caller, activity_id), True
+
+    def follow(self, caller: Principal, group: str | None) -> AbstractContextManager[Follower]:
+        """Look on: hear of each change of the caller's activities, of one group's if one is named."""
+        return self._waiters.followers.following(caller.name, group)
 
     async def abort(
         self, caller: Principal, activity_id: str, reason: str | None = None, if_version: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from wsrf_activity.manager.following import Followers
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.phases import ENDED, Phase
 
@@ -45,6 +46,7 @@ class Waiters:
     def __init__(self) -> None:
         """Begin with nobody waiting."""
         self._waiting: defaultdict[str, set[Waiter]] = defaultdict(set)
+        self.followers = Followers()
         self.stopping = False
 
     @contextmanager
@@ -64,7 +66,9 @@ class Waiters:
 
     def publish(self, activity: Activity) -> None:
         """Tell those whose condition now holds; of what is being destroyed only insiders hear more than that."""
+        self.followers.publish(activity)
         if activity.leaving:
+            self.followers.gone(activity.id)
             self._tell_gone(waiter for waiter in self._waiting.get(activity.id, ()) if not waiter.insider)
         for waiter in self._waiting.get(activity.id, ()):
             if waiter.latest is not None and waiter.latest.version >= activity.version:
@@ -74,7 +78,9 @@ class Waiters:
                 waiter.future.set_result(activity)
 
     def news(self, activity_id: str, version: int) -> bool:
-        """Whether somebody waits for an activity who does not know this version of it."""
+        """Whether somebody waits for an activity who does not know this version of it, or looks on."""
+        if self.followers:
+            return True
         waiting = self._waiting.get(activity_id, ())
         return any(waiter.latest is None or waiter.latest.version < version for waiter in waiting)
 
@@ -84,6 +90,7 @@ class Waiters:
 
     def gone(self, activity_id: str) -> None:
         """Tell all who wait for an activity that it is no more."""
+        self.followers.gone(activity_id)
         self._tell_gone(self._waiting.get(activity_id, ()))
 
     def _tell_gone(self, waiters: Iterable[Waiter]) -> None:
@@ -94,5 +101,6 @@ class Waiters:
     def release(self) -> None:
         """Answer every Wait with what is known: the server stops."""
         self.stopping = True
-        for activity_id in list(self._waiting):
-            self.gone(activity_id)
+        self.followers.release()
+        for waiting in list(self._waiting.values()):
+            self._tell_gone(waiting)

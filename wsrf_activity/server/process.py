@@ -120,7 +120,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=BoundedProtocol,
-                ws="none",
+                ws="wsproto",
                 lifespan="off",
                 log_config=None,
                 access_log=False,

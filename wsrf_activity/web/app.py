@@ -6,15 +6,16 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from wsrf_activity.model import errors
 from wsrf_activity.model.addresses import Resource, is_id
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.web import grassroots, pages, results
+from wsrf_activity.web import grassroots, pages, results, updates
 from wsrf_activity.web.faces import Faces
 from wsrf_activity.web.security import CHALLENGE, Gate
 
@@ -110,6 +111,10 @@ class _Routes:
         _check_id(request)
         return await results.serve(self.faces.manager, caller, request)
 
+    async def updates(self, socket: WebSocket) -> None:
+        """Show what changes, as it does."""
+        await updates.serve(self.faces, socket)
+
     async def health(self, request: Request) -> Response:
         """Say that requests are answered, to everybody."""
         return JSONResponse({"status": "ok"})
@@ -125,7 +130,7 @@ def application(faces: Faces) -> ASGIApp:
     """Return the whole as one ASGI application."""
     to = _Routes(faces)
     # The first match answers, so what is called most comes first.
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/activity/{id}", to.activity, methods=["GET", "POST"]),
         Route("/activity", to.activity, methods=["GET", "POST"]),
         Route("/activity/{id}/result/{name}", to.result, methods=["GET"]),
@@ -136,6 +141,7 @@ def application(faces: Faces) -> ASGIApp:
         Route("/pullpoint", to.pull_point, methods=["GET", "POST"]),
         Route("/input", to.upload, methods=["PUT"]),
         Route("/health", to.health),
+        WebSocketRoute("/updates", to.updates),
     ]
     handlers: dict[Any, Any] = {errors.Problem: _plain_problem, ClientDisconnect: _gone, 405: _other_method}
     return _HostChecked(Starlette(routes=routes, exception_handlers=handlers), faces.gate)
@@ -173,6 +179,9 @@ class _HostChecked:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._app
-        if scope["type"] == "http" and not self._gate.admits_host(Request(scope)):
+        if scope["type"] in ("http", "websocket") and not self._gate.admits_host(HTTPConnection(scope)):
+            if scope["type"] == "websocket":
+                await WebSocket(scope, receive, send).close()
+                return
             app = PlainTextResponse("this server is not known by that name; see its base_url setting\n", 421)
         await app(scope, receive, send)

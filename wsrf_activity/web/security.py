@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection
 
 from wsrf_activity.model.identity import Principal
 
@@ -27,7 +27,7 @@ class Gate:
     anonymous: Principal | None
     hosts: frozenset[str] | None  #: names by which the server may be called; None: any
 
-    def admits_host(self, request: Request) -> bool:
+    def admits_host(self, request: HTTPConnection) -> bool:
         """Whether the Host header names us; a page elsewhere that rebinds its name to loopback does not get in."""
         if self.hosts is None:
             return True
@@ -35,7 +35,7 @@ class Gate:
         name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
         return name in self.hosts
 
-    def caller(self, request: Request) -> Principal | None:
+    def caller(self, request: HTTPConnection) -> Principal | None:
         """Return who calls, None where the credentials are missing or wrong."""
         token = _token(request.headers.get("authorization", ""))
         if token is None:
