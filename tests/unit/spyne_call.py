@@ -87,7 +87,7 @@ def main(options: Sequence[str]) -> None:
     if "--as-later" in options:
         be_a_later_python()
     if "--no-shim" not in options:
-        from wsrf_activity.soap import spyne_shim
+        from wsrf_activity.types import spyne_shim
 
         spyne_shim.install()
         spyne_shim.install()

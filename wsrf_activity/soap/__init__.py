@@ -1,5 +1,5 @@
 """How it speaks SOAP. Nothing of it is known above or below; Spyne is mended before any part of it is imported."""
 
-from wsrf_activity.soap import spyne_shim
+from wsrf_activity.types import spyne_shim
 
 spyne_shim.install()

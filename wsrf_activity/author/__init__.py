@@ -1,0 +1,7 @@
+"""For service authors: functions whose calls are activities. Nothing here knows the server."""
+
+from wsrf_activity.author.declare import Declaration, DeclarationError, activity
+from wsrf_activity.author.service import Service
+from wsrf_activity.types.facets import Facets
+
+__all__ = ["Declaration", "DeclarationError", "Facets", "Service", "activity"]
