@@ -26,7 +26,7 @@ from tests.integration.local_jobs import (
     with_word,
 )
 from tests.unit.engines.engine_suite import EngineSuite, fresh_job
-from wsrf_activity.engines.base import CannotStart, Engine, Job, Output, Report, Said, Warned
+from wsrf_activity.engines.base import CannotStart, Engine, Failure, Job, Output, Report, Said, Warned
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import Progress, ResultSpec, new_id
@@ -57,6 +57,13 @@ class TestLocalEngine(EngineSuite):
         return gated(folder, f"(echo warn careful; echo progress 50% half) >> $ACTIVITY_REPORT; {AT_GATE}")
 
     async def let_end(self, engine: Engine, job: Job) -> None:
+        await open_gate(job)
+
+    def failing(self, folder: Path) -> Job:
+        said = r'{"code": "Broken", "message": "it broke", "trace": "here\nand there"}'
+        return gated(folder, f"printf %s '{said}' > $ACTIVITY_FAILURE; {AT_GATE}; exit 1")
+
+    async def let_fail(self, engine: Engine, job: Job, failure: Failure) -> None:
         await open_gate(job)
 
     def impossible(self, engine: Engine, folder: Path) -> Job:
@@ -130,7 +137,7 @@ async def test_the_work_sees_only_what_is_meant_for_it(tmp_path: Path, monkeypat
     *variables, umask, folder = (job.folder / "stdout").read_text().splitlines()
     environment = dict(line.split("=", 1) for line in variables)
     allowed = {"PATH", "LANG", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"}
-    ours = {"ACTIVITY_ID", "ACTIVITY_ATTEMPT", "ACTIVITY_REPORT"}
+    ours = {f"ACTIVITY_{name}" for name in ("ID", "ATTEMPT", "REPORT", "CHECKPOINT", "RESULTS", "FAILURE")}
     assert {name for name in environment if not name.startswith("LC_")} <= allowed | ours
     assert environment["LC_TIME"] == "C"
     assert (environment["ACTIVITY_ID"], environment["ACTIVITY_ATTEMPT"]) == (job.activity_id, "1")

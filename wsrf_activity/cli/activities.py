@@ -111,16 +111,19 @@ class Result:
 class Entry:
     """One entry of the error list; ``severity`` is warning, error, fatal or aborted."""
 
-    __slots__ = ("description", "severity", "time")
+    __slots__ = ("description", "severity", "time", "trace")
 
     def __init__(self, described: Element) -> None:
         self.severity = _local_text(described, "Severity") or ""
-        self.description = " ".join((described.findtext(f"{{{BF}}}Description") or "").split())
+        texts = [each.text or "" for each in described.findall(f"{{{BF}}}Description")]
+        self.description = " ".join(" ".join(texts[:1]).split())
+        self.trace = texts[1] if len(texts) > 1 else None  #: where in the work it happened
         self.time = described.findtext(f"{{{BF}}}Timestamp") or ""
 
     def as_dict(self) -> dict[str, str]:
         """Return it for ``--json``."""
-        return {"time": self.time, "severity": self.severity, "description": self.description}
+        said = {"time": self.time, "severity": self.severity, "description": self.description}
+        return said if self.trace is None else {**said, "trace": self.trace}
 
 
 class Activity:

@@ -132,6 +132,8 @@ def show_activity(activity: Activity) -> None:
         shown.print("\n[bold]errors[/]")
     for entry in activity.errors:
         shown.print(f"  {escape(entry.time)}  {escape(entry.severity)}: {escape(entry.description)}")
+        for line in (entry.trace or "").splitlines():
+            shown.print(f"    {escape(line)}", soft_wrap=True)
     if activity.results:
         shown.print("\n[bold]results[/]")
     for result in activity.results:

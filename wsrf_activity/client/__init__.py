@@ -61,6 +61,7 @@ from wsrf_activity.client.events import (
     StatusChanged,
     Terminated,
 )
+from wsrf_activity.client.failed import ActivityFailed
 from wsrf_activity.client.references import Reference
 from wsrf_activity.client.subscriptions import SubscriptionProperties
 from wsrf_activity.client.sync import Activity, Result, Service, connect
@@ -72,6 +73,7 @@ __all__ = [
     "EVENTS",
     "NEVER",
     "Activity",
+    "ActivityFailed",
     "ActivityFault",
     "ClientProblem",
     "Consumer",

@@ -14,7 +14,6 @@ from lxml import etree
 
 from wsrf_activity.client import calls, values
 from wsrf_activity.client.errors import (
-    NoSuchResult,
     ResourceUnavailable,
     ResourceUnknown,
     TooBusy,
@@ -22,6 +21,7 @@ from wsrf_activity.client.errors import (
     WaitTimeout,
 )
 from wsrf_activity.client.exchange import Exchange
+from wsrf_activity.client.failed import no_result
 from wsrf_activity.client.following import Events, chosen
 from wsrf_activity.client.outputs import Outputs
 from wsrf_activity.client.patience import AWAY, Deadline, Patience
@@ -146,15 +146,13 @@ class Activity:
     async def result(self, name: str = "result") -> "Result":
         """Return the result of that name: the usual one is what a command wrote to standard output.
 
-        Raises NoSuchResult.
+        Raises NoSuchResult; where the work has failed without one, ActivityFailed, which tells where in a function.
         """
         results = await self.results
         found = next((result for result in results if result.name == name), None)
         if found is None:
-            there = ", ".join(result.name for result in results) or "none"
-            phase = await self.phase
-            hint = "" if phase.ended else f"; it is {phase} still: wait() for the end, or stream() what there is"
-            raise NoSuchResult(f"{self.address} has no result {name!r}; there: {there}{hint}")
+            there = [result.name for result in results]
+            raise no_result(self.address, name, there, await self.phase, await self.errors)
         return found
 
     def open(self, name: str = "result") -> "Stream":

@@ -7,6 +7,7 @@
       WaitTimeout                 (also a TimeoutError) what was waited for did not happen in time
       CorruptResult               bytes that are not those that the server described
       NoSuchResult                (also a LookupError) no result of that name, or none yet
+        ActivityFailed            because the work has failed (`failed.py`)
       ActivityFault               what the server refused, and why; below it a class for each fault of the contract
 """
 

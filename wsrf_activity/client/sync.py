@@ -279,7 +279,7 @@ class Activity:
     def result(self, name: str = "result") -> Result:
         """Return the result of that name: the usual one is what a command wrote to standard output.
 
-        Raises NoSuchResult.
+        Raises NoSuchResult; where the work has failed without one, ActivityFailed, which tells where in a function.
         """
         return Result(run(self.core.result(name)))
 

@@ -135,10 +135,12 @@ def read_errors(parent: etree._Element) -> tuple[ActivityError, ...]:
 
 
 def _error(element: etree._Element) -> ActivityError:
+    described = [each.text or "" for each in element.iterfind(f"{{{ns.BF}}}Description")]
     return ActivityError(
         time=value(element, "Timestamp", parse_time, ns.BF) or datetime.min.replace(tzinfo=UTC),
         severity=value(element, "Severity", Severity) or Severity.ERROR,
-        description=element.findtext(f"{{{ns.BF}}}Description") or "",
+        description=described[0] if described else "",
+        trace=described[1] if len(described) > 1 else None,
         code=value(element, "ErrorCode", str, ns.BF),
         handled=value(element, "Handled", str) in ("true", "1"),
         origin=element.findtext(_act("Origin")),

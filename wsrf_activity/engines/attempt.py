@@ -18,6 +18,11 @@ WORK = "work"  #: the working folder
 INPUT = "input"  #: in the working folder
 STDOUT = "stdout"
 STDERR = "stderr"
+ARGUMENTS = "arguments"  #: the request of a typed operation, for work that reads it itself
+CHECKPOINT = "checkpoint"  #: what the work has kept so far, for an attempt after this one to go on from
+RESULTS = "results"  #: the result files that the work names while it runs, a line each
+FAILURE = "failure"  #: why it failed, as the work itself says
+SPAWNED = "spawned"  #: the folder of what the work wants started, a file each
 CRASH = "supervisor.crash"  #: the traceback of a supervisor that failed
 
 #: Names in the work's environment, which also tell it from all other processes.
@@ -25,6 +30,11 @@ ACTIVITY_ID = "ACTIVITY_ID"
 ACTIVITY_ATTEMPT = "ACTIVITY_ATTEMPT"
 ACTIVITY_REPORT = "ACTIVITY_REPORT"
 ACTIVITY_INPUT = "ACTIVITY_INPUT"
+ACTIVITY_ARGUMENTS = "ACTIVITY_ARGUMENTS"
+ACTIVITY_INDEX = "ACTIVITY_INDEX"
+ACTIVITY_CHECKPOINT = "ACTIVITY_CHECKPOINT"
+ACTIVITY_RESULTS = "ACTIVITY_RESULTS"
+ACTIVITY_FAILURE = "ACTIVITY_FAILURE"
 
 
 class Claim(NamedTuple):

@@ -12,13 +12,13 @@ import signal
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from wsrf_activity.engines import attempt, processes, supervisor
+from wsrf_activity.engines import attempt, failures, processes, supervisor
 from wsrf_activity.engines.attempt import Claim
 from wsrf_activity.engines.base import CannotStart, Job, Listener, Lost, Outcome, Output, Report, Run
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.messages import Messages
 from wsrf_activity.engines.nursery import Keeper, Nursery
-from wsrf_activity.engines.supervisor import Order
+from wsrf_activity.engines.order import Order
 
 SETTLE = 1.0  #: seconds after which work is taken to go on for long
 POLL = 0.25  #: seconds between two looks at what the work says of itself
@@ -96,7 +96,7 @@ class LocalEngine:
 
     async def outcome(self, job: Job, *, aborted: bool = False) -> Outcome:
         """Say how an attempt ended whose supervisor is gone; first end what it left, if it was killed."""
-        order = self._order(job)._replace(bury=True, aborted=aborted)
+        order = self._order(job)._replace(bury=True, aborted=aborted, arguments=None)
         answer = ""
         for _ in range(TRIES):
             report = _read_report(job.folder)
@@ -129,6 +129,9 @@ class LocalEngine:
             argv=job.argv,
             stdin=None if job.stdin is None else os.path.abspath(job.stdin),
             input_as_file=job.input_as_file,
+            arguments=None if job.arguments is None else job.arguments.decode(),
+            place=job.index,
+            earlier=None if job.earlier is None else os.path.abspath(job.earlier),
             limit=_seconds(job.limit),
             results={name: (result.path, result.media_type) for name, result in job.results.items()},
             media_type=job.media_type,
@@ -298,6 +301,7 @@ def _read_report(folder: Path) -> Report | None:
         ended=datetime.fromisoformat(content["ended"]),
         outputs=tuple(Output(*fields) for fields in content["outputs"]),
         missing=tuple(content["missing"]),
+        failure=failures.read(os.fspath(folder)) if content["code"] else None,
     )
 
 

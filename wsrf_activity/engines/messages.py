@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from wsrf_activity.engines import attempt
-from wsrf_activity.engines.base import Said, Warned
+from wsrf_activity.engines.base import Estimated, Said, Spawned, Warned
 from wsrf_activity.model.activity import NOTHING_HEARD, Heard, Progress
+from wsrf_activity.model.lifetime import parse_time
 
 LINE = 4096  #: bytes of the longest line that is read; a longer one is ignored
 BATCH = 65536  #: bytes read in one go, so that nobody's flood keeps the server from its other duties
@@ -21,18 +22,22 @@ _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%?", re.ASCII)
 def parse(line: bytes) -> Said | None:
     """Return what a line says; None of one that says nothing that is known.
 
-    ``progress 42``, ``progress 42.5% aligning``, ``progress aligning`` or ``warn text``. Whatever cannot stand in XML
-    or on one line of a page is taken out of the text.
+    ``progress 42``, ``progress 42.5% aligning``, ``progress aligning``, ``progress - 3 of 7 aligned``, ``warn text``,
+    ``estimate 2026-01-01T00:00:00Z`` or ``spawn``. Whatever cannot stand in XML or on one line of a page is taken out
+    of the text.
     """
     word, _, rest = " ".join(line.decode(errors="replace").split()).partition(" ")
     text = "".join(character for character in rest if character.isprintable())
-    if word == "warn" and text:
-        return Warned(text)
-    return _progress(text) if word == "progress" and text else None
+    if word == "spawn":
+        return Spawned()
+    read = _SAYINGS.get(word) if text else None
+    return None if read is None else read(text)
 
 
 def _progress(text: str) -> Progress | None:
     first, _, message = text.partition(" ")
+    if first == "-" and message:
+        return Progress(None, message)
     number = _PERCENT.fullmatch(first)
     if number is None:
         return Progress(None, text)
@@ -40,36 +45,58 @@ def _progress(text: str) -> Progress | None:
     return Progress(percent, message or None) if percent <= 100 else None
 
 
+def _estimate(text: str) -> Estimated | None:
+    try:
+        return Estimated(parse_time(text))
+    except ValueError:
+        return None
+
+
+_SAYINGS: dict[str, Callable[[str], Said | None]] = {"warn": Warned, "progress": _progress, "estimate": _estimate}
+
+
 class Messages:
     """The messages of one attempt, from where an earlier server left off."""
 
     def __init__(self, folder: Path, tell: Callable[[Said], None], heard: Heard = NOTHING_HEARD) -> None:
         self._path = os.fspath(folder / attempt.MESSAGES)
+        self._spawned = os.fspath(folder / attempt.SPAWNED)
         self._tell = tell
         self._changed = 0  #: of the file, nanoseconds
         self._offset, self._warnings = heard
         self._seen = self._offset  #: with what is kept of a line that is not whole
         self._skips = False  #: whether the rest of a line that is too long is still to come
+        self._skipped = False  #: whether something was said that nobody reads
+        self._over = False  #: whether the last word was told
 
     def read(self, *, last: bool = False) -> bool:
-        """Tell what has come since, of progress only the newest; return whether more is to be read at once.
+        """Tell what has come since; return whether more is to be read at once.
 
-        Before the ``last`` time a line without its end is left alone. Raises OSError where the disk fails.
+        Of progress, and of estimates, only the newest is told; that something is to be started once for all of it, and
+        at the end in any case where there is anything: what says so may not have been read. Before the ``last`` time a
+        line without its end is left alone. Raises OSError where the disk fails.
         """
         size = self._size()
-        if size == self._offset:
-            return False
-        newest: Progress | None = None
-        for line, end in self._lines(size, last):
+        news = size != self._offset
+        newest: dict[type[Said], Said] = {}
+        for line, end in self._lines(size, last) if news else ():
             said = parse(line)
-            if isinstance(said, Progress):
-                newest = said
-            elif isinstance(said, Warned) and self._warnings < WARNINGS:
-                self._warnings += 1
-                self._tell(Warned(said.message, Heard(end, self._warnings)))
-        if newest is not None:
-            self._tell(newest)
-        return self._seen < size
+            if isinstance(said, Warned):
+                self._warn(said.message, end)
+            elif said is not None:
+                newest[type(said)] = said
+        more = news and self._seen < size
+        if (self._skipped or (last and not more and not self._over)) and os.path.isdir(self._spawned):
+            newest[Spawned] = Spawned()
+        self._skipped, self._over = False, last and not more
+        for said in newest.values():
+            self._tell(said)
+        return more
+
+    def _warn(self, message: str, end: int) -> None:
+        if self._warnings < WARNINGS:
+            self._warnings += 1
+            self._tell(Warned(message, Heard(end, self._warnings)))
 
     def _size(self) -> int:
         """Return the file's size, with the offset set to where to read on."""
@@ -83,7 +110,7 @@ class Messages:
         if status.st_size < self._offset or (status.st_size == self._offset and rewritten):
             self._offset = 0
         if status.st_size - self._offset > BACKLOG:
-            self._offset, self._skips = status.st_size - BATCH, True
+            self._offset, self._skips, self._skipped = status.st_size - BATCH, True, True
         self._changed = status.st_mtime_ns
         return status.st_size
 

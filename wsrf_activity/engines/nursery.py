@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from wsrf_activity.engines import descriptors, processes, supervisor
-from wsrf_activity.engines.supervisor import Order
+from wsrf_activity.engines.order import Order
 
 AT_ONCE = 32  #: orders under way; each may have descriptors in flight, whose number the kernel bounds
 PATIENCE = 15.0  #: seconds for an order to be taken up; then it is given to another supervisor

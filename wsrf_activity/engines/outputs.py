@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 
@@ -10,6 +11,16 @@ from wsrf_activity.engines import attempt
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _BLOCK = 1 << 20
 
+SAID = 100  #: results of an attempt that the work may name while it runs
+PATH = 700  #: bytes of the path of a result
+ENTRY = 1200  #: bytes that a result takes in a report
+NAME = r"(?!std(?:out|err)(?:[ \t]|\Z))[A-Za-z_][A-Za-z0-9_.-]{0,62}"  #: of a result; two names are taken
+_TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,50}"
+#: Media type with its parameters, which may follow a blank (RFC 9110, section 8.3.1).
+MEDIA_TYPE = rf"{_TOKEN}/{_TOKEN}(?:[ ]?;[ ]?{_TOKEN}=(?:{_TOKEN}|\"[ !#-\[\]-~]{{0,50}}\")){{0,2}}"
+_LINE = re.compile(rf"({NAME})[ \t]+({MEDIA_TYPE})[ \t]+(\S.*)")
+_READ = 1 << 18  #: bytes of what the work has said of its results; of more, only the end is read
+
 Measured = tuple[str, str, str, int, str]  #: the fields of base.Output, in order
 
 
@@ -17,10 +28,12 @@ def collect(folder: str, media_type: str, results: Mapping[str, tuple[str, str]]
     """Return the outputs of an attempt whose processes are gone, and the declared results that it did not leave.
 
     A result is a regular file that lies inside the working folder, whatever links lead to it: the work may run a
-    program that somebody else prepared, and no file of the server's may become a result that way.
+    program that somebody else prepared, and no file of the server's may become a result that way. What the work has
+    said of a result goes before what was declared of it.
     """
     found: list[Measured] = []
     missing: list[str] = []
+    results = {**results, **_said(folder)}
     for name, path, kind in _candidates(folder, media_type, results):
         measured = None if path is None else _measure(f"{folder}/{path}")
         if path is None or measured is None:
@@ -39,8 +52,35 @@ def _candidates(
     work = os.path.realpath(f"{folder}/{attempt.WORK}")
     for name, (path, kind) in results.items():
         real = os.path.realpath(f"{work}/{path}")
-        inside = real.startswith(f"{work}/")
+        inside = real.startswith(f"{work}/") and real.isprintable() and len(os.fsencode(real)) - len(work) < PATH
         yield name, f"{attempt.WORK}/{os.path.relpath(real, work)}" if inside else None, kind
+
+
+def _said(folder: str) -> dict[str, tuple[str, str]]:
+    """Return path and media type of the results that the work has named, the last that it said of each."""
+    said: dict[str, tuple[str, str]] = {}
+    for line in _end_of(f"{folder}/{attempt.RESULTS}").decode(errors="replace").split("\n"):
+        found = _LINE.fullmatch(line.rstrip())
+        if found is not None and (len(said) < SAID or found[1] in said):
+            said[found[1]] = (found[3], found[2])
+    return said
+
+
+def _end_of(path: str) -> bytes:
+    """Return the last of a file's lines; nothing of what is no file."""
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return b""
+    try:
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
+            return b""
+        start = max(0, status.st_size - _READ)
+        content = os.pread(file, _READ, start)
+        return content.partition(b"\n")[2] if start else content
+    finally:
+        os.close(file)
 
 
 def _measure(path: str) -> tuple[int, str] | None:

@@ -9,16 +9,17 @@ import contextlib
 import itertools
 import json
 import os
-import resource
 import select
 import signal
 import socket
 import time
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from wsrf_activity.engines import attempt, outputs, processes
 from wsrf_activity.engines.attempt import Claim, End
+from wsrf_activity.engines.beginning import begin, draft, reserve
+from wsrf_activity.engines.forking import Forking
+from wsrf_activity.engines.order import NotStarted, Order
 
 ABORT = signal.SIGTERM  #: end the work
 LOOK = signal.SIGUSR1  #: the limit was changed
@@ -27,7 +28,6 @@ STAY = signal.SIGUSR2  #: somebody waits for this process to end: take no other 
 #: What the supervisor waits for. Blocked in the zygote, so that none is lost around the fork.
 AWAITED = frozenset({signal.SIGCHLD, ABORT, LOOK, STAY})
 CHILD = frozenset({signal.SIGCHLD})
-_CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 #: The answers to the server, a line each. BEGUN is followed by its pid, FAILED by a sentence.
 BEGUN = "begun"  #: this supervisor runs the work; a pidfd of it comes along
@@ -38,39 +38,6 @@ BURIED = "buried"  #: nothing is left of the work
 
 _HALF_A_DAY = 43200.0  #: as long as one wait may be
 _LISTING = 0.5  #: seconds to find out who is to get a TERM, if they are so many
-_ROOM = 4096  #: bytes for a report, kept from the beginning so that a full disk does not swallow it
-
-
-class Order(NamedTuple):
-    """What the server asks for, as it comes over the channel."""
-
-    folder: str
-    activity_id: str
-    attempt: int
-    argv: tuple[str, ...] = ()
-    stdin: str | None = None
-    input_as_file: bool = False
-    limit: float | None = None  #: seconds
-    results: Mapping[str, tuple[str, str]] = {}  #: name -> path in the working folder, media type
-    media_type: str = ""
-    rlimits: tuple[tuple[int, int], ...] = ()
-    cap: int = 0  #: bytes that a file may have
-    grace: float = 5.0  #: seconds
-    bury: bool = False  #: begin nothing: end what a dead supervisor left, and report what can be known
-    aborted: bool = False  #: a client wanted it ended
-
-    def encode(self) -> bytes:
-        """Write it for the channel."""
-        return json.dumps(self._asdict()).encode() + b"\n"
-
-    @property
-    def cookies(self) -> dict[str, str]:
-        """What the work and all that it starts carry in their environment."""
-        return {attempt.ACTIVITY_ID: self.activity_id, attempt.ACTIVITY_ATTEMPT: str(self.attempt)}
-
-
-class NotStarted(Exception):
-    """The work did not begin; its text says why."""
 
 
 class Taken(Exception):
@@ -80,9 +47,11 @@ class Taken(Exception):
 class Supervisor:
     """Serves one server, order after order."""
 
-    def __init__(self, channel: socket.socket, boot: str) -> None:
+    def __init__(self, channel: socket.socket, boot: str, forking: Forking | None = None) -> None:
+        """Begin work by ``forking``, where it can; otherwise, and without it, as a program of its own."""
         self._channel = channel
         self._boot = boot
+        self._forking = forking
         this = processes.find(os.getpid())
         self._start = 0 if this is None else this.start
         self._stays = False
@@ -122,7 +91,7 @@ class Supervisor:
 
     def _run(self, order: Order) -> None:
         claim = self._claim(order)
-        report, pid = _begin(order)
+        report, pid = begin(order, self._forking)
         clock, started = time.monotonic(), time.time()
         self._say_begun()
         main = processes.find(pid)
@@ -181,7 +150,7 @@ class Supervisor:
 
     def _receive(self) -> bytes:
         """Return the next order; nothing where the server has gone, even in the middle of it."""
-        content = b""
+        content = bytearray()
         while not content.endswith(b"\n"):
             try:
                 part = self._channel.recv(65536)
@@ -190,7 +159,7 @@ class Supervisor:
             if not part:
                 return b""
             content += part
-        return content
+        return bytes(content)
 
     def _say_begun(self) -> None:
         me = os.getpid()
@@ -205,81 +174,6 @@ class Supervisor:
     def _answer(self, text: str) -> None:
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a killed server's successor reads the folder
             self._channel.sendall(text.encode() + b"\n")
-
-
-def _begin(order: Order) -> tuple[int, int]:
-    """Begin the work; return the file for the report and the pid. Where that fails, all is as it was before."""
-    try:
-        report = _reserve(order)
-        try:
-            return report, _spawn(order)
-        except BaseException:
-            os.close(report)
-            raise
-    except (OSError, ValueError) as error:
-        for name in (_draft(order), f"{order.folder}/{attempt.SUPERVISOR}"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
-        raise NotStarted(_why(order, error)) from error
-
-
-def _reserve(order: Order) -> int:
-    """Open the file of the report with room on the disk, which may be full by the time that it is written."""
-    file = os.open(_draft(order), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.posix_fallocate(file, 0, _ROOM + 512 * len(order.results))
-    return file
-
-
-def _draft(order: Order) -> str:
-    return f"{order.folder}/{attempt.REPORT}.{os.getpid()}"
-
-
-def _spawn(order: Order) -> int:
-    if order.input_as_file and order.stdin is not None:
-        _place(order.stdin, attempt.INPUT)
-    source = os.devnull if order.input_as_file or order.stdin is None else order.stdin
-    files = [os.open(source, os.O_RDONLY)]
-    files += [_open_stream(order, name) for name in (attempt.STDOUT, attempt.STDERR)]
-    for limited, value in order.rlimits:
-        hard = resource.getrlimit(limited)[1]
-        lower = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(limited, (lower, lower))
-    try:
-        return os.posix_spawnp(
-            order.argv[0],
-            order.argv,
-            _environment(order),
-            file_actions=[(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)],
-            setsid=True,
-            setsigmask=(),
-            setsigdef=_CATCHABLE,
-        )
-    finally:
-        for file in files:
-            os.close(file)
-
-
-def _open_stream(order: Order, name: str) -> int:
-    return os.open(f"{order.folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-def _place(source: str, name: str) -> None:
-    try:
-        os.link(source, name)
-    except OSError:
-        os.symlink(source, name)  # another file system
-
-
-def _environment(order: Order) -> dict[str, str]:
-    environment = {**os.environ, **order.cookies, attempt.ACTIVITY_REPORT: f"{order.folder}/{attempt.MESSAGES}"}
-    if order.input_as_file:
-        environment[attempt.ACTIVITY_INPUT] = f"{order.folder}/{attempt.WORK}/{attempt.INPUT}"
-    return environment
-
-
-def _why(order: Order, error: OSError | ValueError) -> str:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return f"The program {order.argv[0]!r} cannot be started: {reason}."
 
 
 class _Tree:
@@ -361,10 +255,10 @@ def _report(order: Order, end: End, file: int) -> None:
         "outputs": found,
         "missing": missing,
     }
-    length = os.pwrite(file, json.dumps(report).encode(), 0)
+    length = os.pwrite(file, json.dumps(report, ensure_ascii=False).encode(), 0)
     os.ftruncate(file, length)
     os.close(file)
-    os.rename(_draft(order), f"{order.folder}/{attempt.REPORT}")
+    os.rename(draft(order), f"{order.folder}/{attempt.REPORT}")
 
 
 def _iso(seconds: float) -> str:
@@ -386,4 +280,4 @@ def _bury(order: Order, boot: str) -> None:
         End(128 + signal.SIGKILL, "aborted", began, max(began, time.time())).write(order.folder)
     end = attempt.read_end(order.folder)
     if end is not None:
-        _report(order, end, _reserve(order))
+        _report(order, end, reserve(order))

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from wsrf_activity.engines.attempt import CHECKPOINT
 from wsrf_activity.engines.base import Lost, Outcome, Run
+from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.outcome import Settled, last_line, read_results
-from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.activity import Activity, RestartPolicy
 from wsrf_activity.model.phases import Phase
 
 
@@ -35,9 +37,22 @@ def stands(found: Activity | None, claimed: Activity) -> bool:
     return found is not None and found.phase is Phase.EXECUTING and found.fence == claimed.fence
 
 
-def read_outcome(outcome: Outcome, folder: Path, attempt: int) -> Settled:
-    """Return an outcome with what its files say. Blocking."""
+def read_outcome(outcome: Outcome, folder: Path, activity: Activity) -> Settled:
+    """Return an outcome of the activity's attempt with what its files say. Blocking."""
     if isinstance(outcome, Lost):
         return Settled(outcome)
     words = last_line(folder / "stderr") if outcome.exit_code else ""
-    return Settled(outcome, read_results(outcome, folder, attempt), words)
+    results = read_results(outcome, folder, activity.attempt, alias=activity.work.arguments is None)
+    return Settled(outcome, results, words)
+
+
+def earlier(activity: Activity, folders: Folders) -> Path | None:
+    """Return the folder of the last attempt before this one that has kept something to go on from.
+
+    None where there is none, and for work that does not resume. An attempt that was lost as it began may have nothing
+    of what those before it had kept.
+    """
+    if activity.work.restart is not RestartPolicy.RESUME:
+        return None
+    before = (folders.attempt(activity.id, number) for number in range(activity.attempt - 1, 0, -1))
+    return next((folder for folder in before if (folder / CHECKPOINT).exists()), None)

@@ -1,7 +1,7 @@
 """What the end of an attempt means for its activity: completed, failed, aborted, or to be run again."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from wsrf_activity.model.phases import Phase
 
 INLINE = 4096  #: bytes up to which a result also stands in the record itself
 _LAST_WORDS = 400  #: characters of standard error that a description quotes
+_TRACE = 2000  #: characters that are kept of the trace of an attempt that is followed by another
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +55,22 @@ class Settled:
         errors = [_warning(now, f"the work left no file for its result {name!r}") for name in report.missing]
         if report.reason == "exited" and report.exit_code == 0:
             return self._end(activity, Phase.COMPLETED, report, now, errors)
-        error = _fatal(now, *self._failure(activity, report))
+        error = self._error(activity, report, now)
         if report.reason == "exited" and activity.attempt - activity.recovered <= activity.work.retries:
-            return changes.run_again(activity, now, error)
+            trace = error.trace and error.trace[-_TRACE:]  # of each attempt there is one, in one record
+            return changes.run_again(activity, now, replace(error, trace=trace))
         return self._end(activity, Phase.FAILED, report, now, [*errors, error])
 
     def _end(
         self, activity: Activity, phase: Phase, report: Report, now: datetime, errors: Iterable[ActivityError]
     ) -> Activity:
         return changes.end(activity, phase, now, errors=errors, results=self.results, exit_code=report.exit_code)
+
+    def _error(self, activity: Activity, report: Report, now: datetime) -> ActivityError:
+        said = report.failure
+        if report.reason == "exited" and said is not None:
+            return replace(_fatal(now, said.code, said.message), trace=said.trace)
+        return _fatal(now, *self._failure(activity, report))
 
     def _failure(self, activity: Activity, report: Report) -> tuple[str, str]:
         if report.reason == "limit":
@@ -85,11 +93,15 @@ def given_up(activity: Activity, now: datetime, code: str, description: str) -> 
     return changes.end(activity, Phase.FAILED, now, errors=(_fatal(now, code, description),))
 
 
-def read_results(report: Report, folder: Path, attempt: int) -> tuple[Result, ...]:
-    """Return the results of an attempt, small ones with their content. Blocking."""
+def read_results(report: Report, folder: Path, attempt: int, *, alias: bool = True) -> tuple[Result, ...]:
+    """Return the results of an attempt, small ones with their content. Blocking.
+
+    Where none is called ``result``, standard output is that too; not without ``alias``: what a function prints is not
+    what it returns.
+    """
     results = [_result(output, output.name, folder, attempt) for output in report.outputs]
     names = {result.name for result in results}
-    if "result" not in names:
+    if alias and "result" not in names:
         results = [
             *(_result(output, "result", folder, attempt) for output in report.outputs if output.name == "stdout"),
             *results,

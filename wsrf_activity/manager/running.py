@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from wsrf_activity.engines.base import (
@@ -22,7 +21,7 @@ from wsrf_activity.engines.base import (
     Said,
     Warned,
 )
-from wsrf_activity.manager.attempts import Attempt, read_outcome, stands
+from wsrf_activity.manager.attempts import Attempt, earlier, read_outcome, stands
 from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.lease import Lease
@@ -30,7 +29,7 @@ from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
 from wsrf_activity.manager.outcome import given_up
 from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import Activity, Progress, RestartPolicy
+from wsrf_activity.model.activity import Activity, Progress
 from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
 from wsrf_activity.model.events import between
 from wsrf_activity.store import Records
@@ -330,7 +329,7 @@ class Runner:
     async def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         await asyncio.gather(*attempt.heard, return_exceptions=True)
         folder = self._folders.attempt(attempt.activity.id, attempt.activity.attempt)
-        settled = await asyncio.to_thread(read_outcome, outcome, folder, attempt.activity.attempt)
+        settled = await asyncio.to_thread(read_outcome, outcome, folder, attempt.activity)
         # An abort counts until the very moment of the change.
         await self._change(
             attempt, lambda old, now: replace(settled, abort_reason=attempt.abort_reason).apply(old, now)
@@ -365,14 +364,8 @@ class Runner:
             heard=activity.heard,
             arguments=work.arguments,
             index=activity.index,
-            earlier=self._earlier(activity),
+            earlier=earlier(activity, self._folders),
         )
-
-    def _earlier(self, activity: Activity) -> Path | None:
-        """Return the folder of the attempt before, where this one is to go on from what that has kept."""
-        if activity.attempt == 1 or activity.work.restart is not RestartPolicy.RESUME:
-            return None
-        return self._folders.attempt(activity.id, activity.attempt - 1)
 
     def _listener(self, attempt: Attempt) -> Listener:
         """What the work says of itself becomes changes, before its end does; the engine need not wait for them."""

@@ -153,8 +153,6 @@ def _input(value: Any) -> Literal["stdin", "file"]:
 
 
 def _restart(value: Any) -> RestartPolicy:
-    if value == "resume":
-        raise ValueError("a command has no checkpoint to resume from; accepted: rerun, abort")
-    if value not in ("rerun", "abort"):
-        raise ValueError("accepted: rerun, abort")
+    if value not in tuple(RestartPolicy):
+        raise ValueError("accepted: resume, rerun, abort")
     return RestartPolicy(value)

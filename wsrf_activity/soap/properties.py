@@ -98,12 +98,17 @@ def _errors(view: View) -> Iterator[etree._Element]:
 
 
 def error_element(error: ActivityError) -> etree._Element:
-    """Return act:Error: a base fault with severity, handled and origin (WS-BaseFaults 1.2, section 2)."""
+    """Return act:Error: a base fault with severity, handled and origin (WS-BaseFaults 1.2, section 2).
+
+    A second description is where in the work it happened.
+    """
     made = etree.Element(f"{{{ns.ACT}}}Error", nsmap={"act": ns.ACT, "wsrfbf": ns.BF})
     etree.SubElement(made, f"{{{ns.BF}}}Timestamp").text = stamp(error.time)
     if error.code is not None:
         etree.SubElement(made, f"{{{ns.BF}}}ErrorCode", dialect="urn:wsrf-activity:1:error").text = error.code
-    etree.SubElement(made, f"{{{ns.BF}}}Description").text = error.description
+    for text in (error.description, error.trace):
+        if text is not None:
+            etree.SubElement(made, f"{{{ns.BF}}}Description").text = text
     etree.SubElement(made, f"{{{ns.ACT}}}Severity").text = error.severity.value
     etree.SubElement(made, f"{{{ns.ACT}}}Handled").text = "true" if error.handled else "false"
     if error.origin is not None:

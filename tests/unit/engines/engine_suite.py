@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from wsrf_activity.engines.base import CannotStart, Engine, Job, Lost, Outcome, Report, Said, Warned
+from wsrf_activity.engines.base import CannotStart, Engine, Failure, Job, Lost, Outcome, Report, Said, Warned
 from wsrf_activity.model.activity import Progress, new_id
 
+BROKEN = Failure("Broken", "it broke", "here\nand there")  #: what a job that fails says of it
 PATIENCE = 20.0  #: seconds that any test waits for what must happen
 
 
 class EngineSuite:
-    """The derived class gives an open ``engine`` as a fixture, and fills in the three methods."""
+    """The derived class gives an open ``engine`` as a fixture, and fills in the methods."""
 
     def waiting(self, folder: Path) -> Job:
         """Return a job that says a warning, reports 50 % and then waits to be ended."""
@@ -22,6 +23,14 @@ class EngineSuite:
 
     async def let_end(self, engine: Engine, job: Job) -> None:
         """Have it end with exit code 0."""
+        raise NotImplementedError
+
+    def failing(self, folder: Path) -> Job:
+        """Return a job that waits to be ended, and then fails and says ``BROKEN``."""
+        raise NotImplementedError
+
+    async def let_fail(self, engine: Engine, job: Job, failure: Failure) -> None:
+        """Have it fail with exit code 1, and say why."""
         raise NotImplementedError
 
     def impossible(self, engine: Engine, folder: Path) -> Job:
@@ -56,6 +65,15 @@ class EngineSuite:
 
     def say(self, engine: Engine, job: Job) -> None:
         """Have it say the warning and the progress, where it does not by itself."""
+
+    async def test_why_it_failed_is_told_after_a_restart_too(self, engine: Engine, tmp_path: Path) -> None:
+        job = self.failing(tmp_path)
+        run = await engine.start(job, lambda _: None)
+        await self.let_fail(engine, job, BROKEN)
+        report = await _report(run.outcome())
+        assert (report.exit_code, report.failure) == (1, BROKEN)
+        engine = await self.reopened(engine)
+        assert await engine.attach(job, lambda _: None) == report
 
     async def test_aborted_work_ends_by_a_signal(self, engine: Engine, tmp_path: Path) -> None:
         run = await engine.start(self.waiting(tmp_path), lambda _: None)

@@ -1,13 +1,13 @@
 """The engine that runs nothing keeps the contract of those that do."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.unit.engines.engine_suite import EngineSuite, fresh_job
-from wsrf_activity.engines.base import Engine, Job, Lost, Warned
+from wsrf_activity.engines.base import Engine, Failure, Job, Lost, Report, Warned
 from wsrf_activity.engines.memory import MemoryEngine, MemoryRun
 from wsrf_activity.model.activity import Progress
 
@@ -34,6 +34,15 @@ class TestMemoryEngine(EngineSuite):
     async def let_end(self, engine: Engine, job: Job) -> None:
         assert isinstance(engine, MemoryEngine)
         engine.finish(job.activity_id)
+
+    def failing(self, folder: Path) -> Job:
+        return fresh_job(folder, "fail")
+
+    async def let_fail(self, engine: Engine, job: Job, failure: Failure) -> None:
+        assert isinstance(engine, MemoryEngine)
+        now = datetime.now(UTC)
+        report = Report(exit_code=1, reason="exited", started=now, ended=now, failure=failure)
+        engine.finish(job.activity_id, report)
 
     def impossible(self, engine: Engine, folder: Path) -> Job:
         assert isinstance(engine, MemoryEngine)

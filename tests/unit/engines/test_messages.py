@@ -1,12 +1,13 @@
 """The progress protocol: what a line says, and that no work can fool or flood who reads it."""
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from wsrf_activity.engines import messages
-from wsrf_activity.engines.base import Said, Warned
+from wsrf_activity.engines.base import Estimated, Said, Spawned, Warned
 from wsrf_activity.engines.messages import Messages, parse
 from wsrf_activity.model.activity import Heard, Progress
 
@@ -26,6 +27,13 @@ All = list[Said]
         (b"progress 4200", Progress(None, "4200")),
         (b"progress nan", Progress(None, "nan")),
         (b"progress", None),
+        (b"progress - 3 of 7", Progress(None, "3 of 7")),
+        (b"progress -", Progress(None, "-")),
+        (b"estimate 2026-01-02T03:04:05Z", Estimated(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))),
+        (b"estimate 2026-01-02T03:04:05+02:00", Estimated(datetime(2026, 1, 2, 1, 4, 5, tzinfo=UTC))),
+        (b"estimate soon", None),
+        (b"estimate", None),
+        (b"spawn", Spawned()),
         (b"warn disk is nearly full", Warned("disk is nearly full")),
         (b"warn", None),
         (b"warn a\x00b\x1b[31m", Warned("ab[31m")),
@@ -72,6 +80,25 @@ def test_of_many_progresses_the_newest_is_told(reader: Messages, said: All, tmp_
     assert said == [Warned("a"), Warned("b"), Progress(2.0)]
     reader.read()
     assert len(said) == 3
+
+
+def test_of_estimates_and_of_what_is_to_be_started_one_is_told(reader: Messages, said: All, tmp_path: Path) -> None:
+    _append(tmp_path, "spawn\nestimate 2026-01-01T00:00:00Z\nspawn\nestimate 2027-01-01T00:00:00Z\nspawn\n")
+    reader.read()
+    assert said == [Spawned(), Estimated(datetime(2027, 1, 1, tzinfo=UTC))]
+
+
+def test_what_is_to_be_started_is_told_even_if_nobody_could_read_it(
+    reader: Messages, said: All, tmp_path: Path
+) -> None:
+    """A flood may swallow the word, as may a full disk: what lies in the folder counts."""
+    (tmp_path / "spawned").mkdir()
+    _append(tmp_path, "spawn\n" + "nonsense\n" * (messages.BACKLOG // 5))
+    reader.read()
+    assert said == [Spawned()]
+    for _ in range(2):
+        reader.read(last=True)
+    assert said == [Spawned(), Spawned()]
 
 
 def test_half_a_line_is_told_when_it_is_whole_or_the_last(reader: Messages, said: All, tmp_path: Path) -> None:

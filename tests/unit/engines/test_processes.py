@@ -56,7 +56,10 @@ def test_a_supervisor_loads_little() -> None:
     assert {name for name in loaded if name.startswith("wsrf_activity.")} == {
         "wsrf_activity.engines",
         "wsrf_activity.engines.attempt",
+        "wsrf_activity.engines.beginning",
         "wsrf_activity.engines.descriptors",
+        "wsrf_activity.engines.forking",
+        "wsrf_activity.engines.order",
         "wsrf_activity.engines.outputs",
         "wsrf_activity.engines.processes",
         "wsrf_activity.engines.supervisor",

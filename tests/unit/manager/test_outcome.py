@@ -1,12 +1,15 @@
 """What the end of an attempt means: results, last words, and one end for an activity."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.unit.model.strategies import NOON, activity
-from wsrf_activity.engines.base import Lost, Output, Report
+from wsrf_activity.engines.base import Failure, Lost, Output, Report
+from wsrf_activity.manager.attempts import earlier
+from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.outcome import INLINE, Settled, given_up, last_line, read_results
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import RestartPolicy, Work
@@ -39,6 +42,44 @@ def test_a_result_of_that_name_takes_the_place_of_the_alias(tmp_path: Path) -> N
     outputs = [output(tmp_path, "stdout", b"a"), output(tmp_path, "result", b"b")]
     results = read_results(report(*outputs), tmp_path, 1)
     assert [(each.name, each.inline) for each in results] == [("stdout", b"a"), ("result", b"b")]
+
+
+def test_what_a_function_prints_is_not_what_it_returns(tmp_path: Path) -> None:
+    outputs = [output(tmp_path, "stdout", b"a"), output(tmp_path, "stderr", b"")]
+    assert [each.name for each in read_results(report(*outputs), tmp_path, 1, alias=False)] == ["stdout", "stderr"]
+
+
+def test_work_says_itself_why_it_failed() -> None:
+    running = changes.begin(activity(work=Work(argv=("true",), retries=1)), NOON)
+    failure = Failure("ValueError", "ValueError: no", "x" * 3000 + "end")
+    again = Settled(report(exit_code=1, failure=failure), last_words="other").apply(running, NOON)
+    ended = Settled(report(exit_code=1, failure=failure)).apply(changes.begin(again, NOON), NOON)
+    first, last = ended.errors
+    assert (ended.phase, first.handled, last.handled) == (Phase.FAILED, True, False)
+    assert (last.code, last.description, last.trace) == ("ValueError", "ValueError: no", failure.trace)
+    assert first.trace is not None
+    assert first.trace.endswith("xend")
+    assert len(first.trace) == 2000
+
+
+@pytest.mark.parametrize(("reason", "code"), [("limit", "WorkLimit"), ("output", "OutputLimit")])
+def test_what_ended_the_work_goes_before_what_it_says(reason: str, code: str) -> None:
+    running = changes.begin(activity(), NOON)
+    ended = Settled(report(exit_code=1, reason=reason, failure=Failure("A", "b", "c"))).apply(running, NOON)
+    assert [error.code for error in ended.errors] == [code]
+
+
+def test_an_attempt_goes_on_from_the_last_that_has_kept_something(tmp_path: Path) -> None:
+    folders = Folders(tmp_path)
+    resumes = activity(work=Work(argv=("true",), restart=RestartPolicy.RESUME), attempt=4)
+    assert earlier(resumes, folders) is None
+    for number in (1, 2, 4):
+        folders.attempt(resumes.id, number).mkdir(parents=True)
+    for number in (1, 2, 4):
+        (folders.attempt(resumes.id, number) / "checkpoint").touch()
+    assert earlier(resumes, folders) == folders.attempt(resumes.id, 2)
+    assert earlier(replace(resumes, work=Work(argv=("true",), restart=RestartPolicy.RERUN)), folders) is None
+    assert earlier(replace(resumes, attempt=1), folders) is None
 
 
 @pytest.mark.parametrize("phase", sorted(ENDED))

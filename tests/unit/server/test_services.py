@@ -35,7 +35,7 @@ def read(toml: str) -> object:
         ("command = ['a', '{q}']", "services.s: {q}"),
         ("shell = 'a {q}'", "services.s: {q}"),
         ("command = ['a']\ninput = 'pipe'", "services.s.input"),
-        ("command = ['a']\nrestart = 'resume'", "services.s.restart"),
+        ("command = ['a']\nrestart = 'continue'", "services.s.restart"),
         ("command = ['a']\nrestart = 'never'", "services.s.restart"),
         ("command = ['a']\nretries = -1", "services.s.retries"),
         ("command = ['a']\nkeep = 14", "services.s.keep"),

@@ -1,0 +1,100 @@
+"""How work begins as a fork of its supervisor, where that has loaded beforehand what the work needs.
+
+To everybody else it is a process as any other: with a session, standard files and an environment of its own, in which
+/proc too shows the cookies of its attempt. Imported by every supervisor.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+from wsrf_activity.engines import attempt
+from wsrf_activity.engines.order import Order
+
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # of prctl(2)
+_prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+#: Room in the environment that a process begins with, which forks inherit and write their own cookies into.
+PLACES = {attempt.ACTIVITY_ID: "0" * 32, attempt.ACTIVITY_ATTEMPT: "0" * 10}
+
+Call = Callable[[tuple[str, ...]], int]  #: does what a command line would, in this process; returns the exit code
+
+
+class Forking:
+    """What a zygote that has loaded something offers its supervisors; made before it touches any signal."""
+
+    def __init__(self, call: Call) -> None:
+        """Have work do this instead of its command line."""
+        self._call = call
+        self._places = _places()
+        self._dispositions = {number: signal.getsignal(number) for number in signal.valid_signals()}
+
+    def start(self, order: Order, environment: Mapping[str, str], files: list[int]) -> int | None:
+        """Begin the work with these standard files and return its pid; None where it has to be spawned."""
+        if any(len(value) > len(PLACES[name]) for name, value in order.cookies.items()) or not self._places:
+            return None
+        ready, theirs = os.pipe()
+        me = os.getpid()
+        try:
+            forked = os.fork()
+            if not forked:
+                self._begin(order, environment, files, me, theirs)
+        finally:
+            os.close(theirs)
+        try:
+            if os.read(ready, 1):
+                return forked
+        finally:
+            os.close(ready)
+        os.waitpid(forked, 0)
+        return None
+
+    def _begin(
+        self, order: Order, environment: Mapping[str, str], files: list[int], supervisor: int, ready: int
+    ) -> NoReturn:
+        code = 1
+        try:
+            self._settle(order, environment, files, supervisor)
+            os.write(ready, b"+")
+            os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+            signal.pthread_sigmask(signal.SIG_SETMASK, ())
+            code = self._call(order.argv)
+        finally:
+            os._exit(code)  # the supervisor's own course must not go on here, whatever happened
+
+    def _settle(self, order: Order, environment: Mapping[str, str], files: list[int], supervisor: int) -> None:
+        """Become a process of the attempt's. Until it can be told by its cookies, it dies with its supervisor."""
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != supervisor:
+            os._exit(1)
+        os.setsid()
+        for name, value in order.cookies.items():
+            ctypes.memmove(self._places[name], value.encode().ljust(len(PLACES[name]), b"\0"), len(PLACES[name]))
+        _prctl(_PR_SET_NAME, b"wsrf-function", 0, 0, 0)
+        os.environ.clear()
+        os.environ.update(environment)
+        for number, file in enumerate(files):
+            os.dup2(file, number)
+        for each, handler in self._dispositions.items():
+            if handler is not None and signal.getsignal(each) != handler:
+                with contextlib.suppress(OSError, ValueError):
+                    signal.signal(each, handler)
+
+
+def _places() -> dict[str, int]:
+    """Return the addresses of the places in this process's first environment; none where they cannot be found."""
+    with open("/proc/self/stat", "rb") as file:
+        stat = file.read()
+    start, end = map(int, stat[stat.rindex(b")") + 2 :].split()[47:49])  # fields 50 and 51 of proc(5)
+    with open("/proc/self/environ", "rb") as file:
+        environ = file.read()
+    found = {}
+    for name, place in PLACES.items():
+        offset = environ.find(f"{name}={place}\0".encode())
+        if offset < 0 or end - start != len(environ):
+            return {}
+        found[name] = start + offset + len(name) + 1
+    return found
