@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.unit.model.strategies import NOON
 from wsrf_activity.engines.base import Engine, Job, Listener, Outcome, Report, Run
 from wsrf_activity.engines.memory import MemoryEngine
 from wsrf_activity.manager import Condition, Limits, Manager, Publishing, Rules, StartRequest
@@ -20,6 +19,7 @@ from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service
 from wsrf_activity.soap.properties import topic_space
 from wsrf_activity.store import Database, open_database
+from wsrf_activity.testing.strategies import NOON
 
 ADA = Principal("ada", may_run_commands=True)
 BOB = Principal("bob", may_run_commands=True)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from tests.unit.engines.engine_suite import PATIENCE, fresh_job
 from wsrf_activity.engines.base import Job, Outcome, Report, Run, Said
 from wsrf_activity.engines.local import LocalEngine
+from wsrf_activity.testing.engines import PATIENCE, fresh_job
 
 #: Waits for the gate to be opened, in a shell's words.
 AT_GATE = "read _ < gate"

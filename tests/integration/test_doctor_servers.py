@@ -14,7 +14,6 @@ from sqlalchemy.pool import NullPool
 
 from tests import databases
 from tests.acceptance.watching import eventually
-from tests.unit.model.strategies import NOON, activity
 from wsrf_activity.doctor import Examined, Finding, Kind, Place, examination, examine, repair
 from wsrf_activity.engines import processes
 from wsrf_activity.manager.folders import Folders
@@ -24,10 +23,12 @@ from wsrf_activity.model.activity import Activity, Result, new_id
 from wsrf_activity.model.events import between
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.servers import Server
-from wsrf_activity.store import Records, tables
+from wsrf_activity.store import tables
 from wsrf_activity.store.locks import Taken
 from wsrf_activity.store.migrate import migrate
+from wsrf_activity.store.records import Records
 from wsrf_activity.store.servers import Servers
+from wsrf_activity.testing.strategies import NOON, activity
 
 LEASE, GRACE = timedelta(milliseconds=50), timedelta(minutes=5)
 LONG = timedelta(minutes=10)  #: more than both of them

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.integration.house import ADA, BOB, House, blocks, report, until
-from tests.unit.model.strategies import END
 from wsrf_activity.engines.base import Lost
 from wsrf_activity.manager import Condition
 from wsrf_activity.manager import folders as manager_folders
@@ -20,6 +19,7 @@ from wsrf_activity.model.errors import (
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service
+from wsrf_activity.testing.strategies import END
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 

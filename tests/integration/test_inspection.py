@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from tests.unit.model.strategies import NOON, activity
 from wsrf_activity.doctor import Kind, Place, examine
 from wsrf_activity.model import changes
 from wsrf_activity.model.events import between
-from wsrf_activity.store import Records, inspection
+from wsrf_activity.store import inspection
 from wsrf_activity.store.inspection import Entry, Inspection
 from wsrf_activity.store.migrate import migrate
+from wsrf_activity.store.records import Records
+from wsrf_activity.testing.strategies import NOON, activity
 
 IDS = ("a", "b", "c", "d", "e")
 

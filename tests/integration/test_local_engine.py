@@ -25,11 +25,11 @@ from tests.integration.local_jobs import (
     until,
     with_word,
 )
-from tests.unit.engines.engine_suite import EngineSuite, fresh_job
 from wsrf_activity.engines.base import CannotStart, Engine, Failure, Job, Output, Report, Said, Warned
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import Progress, ResultSpec, new_id
+from wsrf_activity.testing import EngineContract, fresh_job
 
 CAP = 1 << 20
 
@@ -50,8 +50,14 @@ async def capped() -> AsyncIterator[LocalEngine]:
     await engine.close()
 
 
-class TestLocalEngine(EngineSuite):
-    """The suite, on the local engine."""
+class TestLocalEngine(EngineContract):
+    """The contract, on the local engine."""
+
+    def make(self, folder: Path) -> Engine:
+        return LocalEngine(WorkLimits(output=CAP * 100, grace=timedelta(seconds=0.3)))
+
+    async def clean_up(self, folder: Path) -> None:
+        abort_all(folder)
 
     def waiting(self, folder: Path) -> Job:
         return gated(folder, f"(echo warn careful; echo progress 50% half) >> $ACTIVITY_REPORT; {AT_GATE}")

@@ -30,12 +30,12 @@ from tests.integration.local_jobs import (
     with_word,
     zygote_of_this_process,
 )
-from tests.unit.engines.engine_suite import fresh_job
 from wsrf_activity.engines import local, nursery
 from wsrf_activity.engines.base import Job, Lost, Report, Said, Warned
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import Progress, ResultSpec, new_id
+from wsrf_activity.testing import fresh_job
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.integration.local_jobs import abort_all, run_job, shell
-from tests.unit.engines.engine_suite import fresh_job
 from wsrf_activity.engines import local, outputs
 from wsrf_activity.engines.base import CannotStart, Failure, Job, Report
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import ResultSpec
+from wsrf_activity.testing import fresh_job
 
 
 @pytest.fixture

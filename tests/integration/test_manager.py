@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from tests.integration.house import ADA, BOB, PATIENCE, House, blocks, until
-from tests.unit.model.strategies import NOON
 from wsrf_activity.manager import Condition, StartRequest, UploadInput
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Progress
@@ -26,6 +25,7 @@ from wsrf_activity.model.lifetime import Never
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.model.phases import LIVE, ErrorStatus, Phase
 from wsrf_activity.model.services import Service
+from wsrf_activity.testing.strategies import NOON
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 

@@ -12,7 +12,6 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine, insert, inspect
 
 from tests.integration.house import ADA, House, until
-from tests.unit.model.strategies import NOON, activity
 from wsrf_activity.engines.base import Job
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import new_id
@@ -22,6 +21,7 @@ from wsrf_activity.store import codec, open_database
 from wsrf_activity.store.migrate import configuration
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import metadata
+from wsrf_activity.testing.strategies import NOON, activity
 
 
 async def test_the_migrations_make_what_the_tables_say(database_url: str) -> None:

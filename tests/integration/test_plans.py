@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event, insert
 
-from tests.unit.model.strategies import NOON, activity
+from tests.integration import statements
 from wsrf_activity.model.activity import new_id
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Database, Records, codec, open_database
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group
+from wsrf_activity.testing.strategies import NOON, activity
 
 STORED = 6_000
 AFTER = (NOON + timedelta(seconds=STORED // 2), "m")
@@ -26,7 +27,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     database = open_database(database_url)
     await database.change(_fill)
     if database_url.startswith("postgresql"):
-        await database.change(lambda records: records._connection.exec_driver_sql("ANALYZE").close())
+        await database.change(lambda records: statements.connection(records).exec_driver_sql("ANALYZE").close())
     yield database
     await database.close()
 
@@ -46,9 +47,9 @@ def _fill(records: Records) -> None:
         )
         for number in range(STORED)
     ]
-    records._connection.execute(insert(activities), [codec.activity_row(each) for each in stored])
+    statements.connection(records).execute(insert(activities), [codec.activity_row(each) for each in stored])
     rows = ({"owner": a.owner, "name": a.groups[0], "created": a.created, "activity_id": a.id} for a in stored)
-    records._connection.execute(insert(activity_group), list(rows))
+    statements.connection(records).execute(insert(activity_group), list(rows))
 
 
 def _list(**said: Any) -> Callable[[Records], object]:
@@ -57,10 +58,10 @@ def _list(**said: Any) -> Callable[[Records], object]:
 
 
 READS: dict[str, Callable[[Records], object]] = {
-    "get": partial(Records.get, activity_id="x"),
-    "get_to_change": partial(Records.get_to_change, activity_id="x"),
-    "get_many": partial(Records.get_many, activity_ids=["x", "y"]),
-    "by_request": partial(Records.by_request, owner="owner3", request_id="x"),
+    "get": lambda records: records.get("x"),
+    "get_to_change": lambda records: records.get_to_change("x"),
+    "get_many": lambda records: records.get_many(["x", "y"]),
+    "by_request": lambda records: records.by_request("owner3", "x"),
     "list": _list(),
     "list_after": _list(after=AFTER),
     "list_phase": _list(phases=(Phase.EXECUTING,)),
@@ -69,11 +70,11 @@ READS: dict[str, Callable[[Records], object]] = {
     "list_run": _list(run_id="run7"),
     "list_group": _list(group="group5"),
     "list_created_after": _list(created_after=NOON + timedelta(seconds=STORED // 2)),
-    "next_queued": partial(Records.next_queued, owner="owner3", count=4, now=NOON),
-    "owners_queued": Records.owners_queued,
-    "in_phase": partial(Records.in_phase, phase=Phase.EXECUTING),
-    "expired": partial(Records.expired, now=NOON + timedelta(days=1, seconds=50), limit=200),
-    "next_deadline": Records.next_deadline,
+    "next_queued": lambda records: records.next_queued("owner3", 4, NOON),
+    "owners_queued": lambda records: records.owners_queued(),
+    "in_phase": lambda records: records.in_phase(Phase.EXECUTING),
+    "expired": lambda records: records.expired(NOON + timedelta(days=1, seconds=50), 200),
+    "next_deadline": lambda records: records.next_deadline(),
 }
 
 
@@ -90,7 +91,7 @@ async def test_no_read_looks_at_every_activity(database: Database) -> None:
 
 def _plans(records: Records, read: Callable[[Records], object]) -> list[list[str]]:
     """Return how the database goes about each statement that a read consists of."""
-    connection = records._connection
+    connection = statements.connection(records)
     seen: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.integration.house import ADA, House, until
-from tests.unit.model.strategies import NOON
 from wsrf_activity import reaper as rooms
 from wsrf_activity.engines.memory import MemoryRun
 from wsrf_activity.model import changes
 from wsrf_activity.model.errors import NoSuchActivity, Unavailable
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.reaper import Reaper
+from wsrf_activity.testing.strategies import NOON
 
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from tests.integration.house import ADA, BOB, House, report, until
-from tests.unit.model.strategies import END
 from wsrf_activity.engines.base import Lost, Warned
 from wsrf_activity.engines.memory import MemoryRun
 from wsrf_activity.manager import Limits, attempts
@@ -22,6 +21,7 @@ from wsrf_activity.model.errors import (
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.phases import ErrorStatus, Phase
 from wsrf_activity.model.services import Service
+from wsrf_activity.testing.strategies import END
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
 

@@ -10,13 +10,13 @@ from sqlalchemy.pool import NullPool
 
 from tests import databases
 from tests.acceptance.watching import eventually
-from tests.unit.model.strategies import NOON, activity
 from wsrf_activity.model import changes
 from wsrf_activity.model.events import between
 from wsrf_activity.model.servers import Server
-from wsrf_activity.store import Records
 from wsrf_activity.store.migrate import migrate
+from wsrf_activity.store.records import Records
 from wsrf_activity.store.servers import Servers
+from wsrf_activity.testing.strategies import NOON, activity
 
 ME = Server(id="me", host="here", boot="now", pid=1, start=1, folder="files")
 

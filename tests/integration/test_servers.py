@@ -15,8 +15,8 @@ from sqlalchemy.exc import OperationalError
 
 from tests import databases
 from tests.integration.house import ADA, PATIENCE, House, until
+from tests.integration.statements import connection
 from tests.integration.test_subscriptions import CONSUMER
-from tests.unit.model.strategies import NOON
 from wsrf_activity.manager import Condition, Limits
 from wsrf_activity.manager.ledger import FenceLost
 from wsrf_activity.model import changes
@@ -27,6 +27,7 @@ from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.subscriptions import SubscribeRequest
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.store.notices import Notice, payloads, read_payload
+from wsrf_activity.testing.strategies import NOON
 
 HOUR = timedelta(hours=1)
 #: So long that no lease is renewed, runs out, or is found to have run out, but where a test says so.
@@ -313,7 +314,7 @@ async def pause(house: House, **values: str) -> None:
     said = {"until": "until - 3610::bigint * 1000000", **values}
     assigned = ", ".join(f"{name} = {value}" for name, value in said.items())
     statement = f"UPDATE server SET {assigned} WHERE id = '{lease.id}'"
-    await house.database.change(lambda records: records._connection.exec_driver_sql(statement))
+    await house.database.change(lambda records: connection(records).exec_driver_sql(statement))
     lease._until = 0.0
 
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import create_engine, insert, select
 
 from tests.integration.house import ADA, BOB, House, until
-from tests.unit.model.strategies import END, NOON
+from tests.integration.statements import connection, statements
 from wsrf_activity.manager import Limits
 from wsrf_activity.manager.telling import Telling
 from wsrf_activity.model import changes, ns
@@ -33,6 +33,7 @@ from wsrf_activity.model.lifetime import Never
 from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, Pulled, SubscribeRequest
 from wsrf_activity.store import codec, tables
 from wsrf_activity.store.subscriptions import Subscriptions
+from wsrf_activity.testing.strategies import END, NOON
 
 HOUR = timedelta(hours=1)
 CONSUMER = Consumer("http://127.0.0.1:9/told", "<wsa:EndpointReference/>", "1.2", ns.WSA)
@@ -255,7 +256,7 @@ class TestTheLog:
         all_ = await house.manager.subscriptions.subscribe(ADA, asked(), None)
         known = await read(house.manager.telling, one.id)
         event = Event("", activity_id, "ada", 9, NOON, None, {})
-        await house.database.change(lambda records: records.log([event]))
+        await house.database.change(lambda records: statements(records).log([event]))
         told = await read(house.manager.telling, all_.id)
         assert [change.logged.sequence for change in told] == [len(known) + 1]
 
@@ -455,7 +456,7 @@ async def _rows(house: House) -> list[str]:
     def transaction(records: Any) -> list[str]:
         known = select(tables.activity.c.id)
         query = select(tables.event.c.activity_id).where(tables.event.c.activity_id.not_in(known)).distinct()
-        return list(records._connection.execute(query).scalars())
+        return list(connection(records).execute(query).scalars())
 
     return await house.database.read(transaction)
 

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from wsrf_activity.manager.ledger import Ledger
 from wsrf_activity.manager.news import News
 from wsrf_activity.manager.running import Runner
+from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store import Records
 from wsrf_activity.store.notices import Notice
@@ -74,7 +75,7 @@ class Hearing:
         while self._unread:
             ids = [self._unread.pop() for _ in range(min(_AT_ONCE, len(self._unread)))]
             try:
-                found = await self._ledger.database.read(partial(Records.get_many, activity_ids=ids))
+                found = await self._ledger.database.read(partial(_found, ids))
             except Unavailable:
                 self._unread.update(ids)
                 await asyncio.sleep(_RETRY)
@@ -86,3 +87,7 @@ class Hearing:
                 else:
                     self._ledger.waiters.gone(activity_id)
                     self._runner.gone(activity_id)
+
+
+def _found(activity_ids: Sequence[str], records: Records) -> Mapping[str, Activity]:
+    return records.get_many(activity_ids)

@@ -9,8 +9,7 @@ from typing import TypeVar
 from wsrf_activity.manager.eventlog import ActivityLogs, ActivityReader, OwnerLog, OwnerReader
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.subscriptions import Delivery, Subscription, going_like, going_well
-from wsrf_activity.store import Database, Records
-from wsrf_activity.store.subscriptions import Horizon
+from wsrf_activity.store import Database, Horizon, Records
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

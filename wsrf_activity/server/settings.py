@@ -24,6 +24,7 @@ from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.notify.policy import CallbackPolicy, Rules
 from wsrf_activity.server.engines import USUAL, EngineSettings, check_engines, read_engines
 from wsrf_activity.server.services import read_services
+from wsrf_activity.store.opening import MEMORY
 
 PREFIX = "WSRF_ACTIVITY_"
 DEFAULT_PORT = 8427
@@ -128,6 +129,8 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
     )
     file.done()
     check_engines(settings.services.values(), settings.engines)
+    if settings.database.startswith(MEMORY):
+        raise SettingsError(f"database: {MEMORY} is for tests: a server would forget what it has accepted")
     if settings.database.startswith("sqlite"):
         _check_sqlite(settings)
     if not settings.auth and not settings.on_loopback:

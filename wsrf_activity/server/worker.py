@@ -59,6 +59,8 @@ class Order:
         workers = self.settings.workers
         slots = Share(self.settings.limits.parallel, workers, self.index, Tally(workers, self.tally))
         database = open_database(self.settings.database)
+        if workers > 1 and not database.shared:
+            raise SettingsError(f"workers: this database has one server process, not {workers}; leave --workers out")
         ready, told = partial(_say, channel, READY), partial(_told, channel)
         uvloop.run(serve_here(self.settings, self.site, listening, database, answers=ready, told=told, slots=slots))
 

@@ -1,6 +1,15 @@
-"""Where activities are kept: one SQL database, SQLite or PostgreSQL, behind a handful of named statements."""
+"""Where activities are kept: SQLite, PostgreSQL, or a store of others, behind a handful of named statements."""
 
-from wsrf_activity.store.database import Database, open_database, prepare_database
-from wsrf_activity.store.records import Records
+from wsrf_activity.store.base import Database, Horizon, Records, Servers, Subscriptions, Transaction
+from wsrf_activity.store.opening import open_database, prepare_database
 
-__all__ = ["Database", "Records", "open_database", "prepare_database"]
+__all__ = [
+    "Database",
+    "Horizon",
+    "Records",
+    "Servers",
+    "Subscriptions",
+    "Transaction",
+    "open_database",
+    "prepare_database",
+]

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from wsrf_activity.model.errors import Unavailable
 
 log = logging.getLogger(__name__)
+ACCEPTED = "accepted: sqlite:///FILE or postgresql://USER@HOST/NAME"
 _CONNECT_TIMEOUT = 10  #: seconds; without a limit a host that is silent would hold a thread for minutes
 
 
@@ -18,17 +19,16 @@ def parse_url(url: str) -> URL:
 
     No part of ``url`` is repeated in an error, since it may hold a password.
     """
-    accepted = "accepted: sqlite:///FILE or postgresql://USER@HOST/NAME"
     try:
         parsed = make_url(url)
     except (SQLAlchemyError, ValueError):
-        raise Unavailable(f"the database has no URL that can be read; {accepted}") from None
+        raise Unavailable(f"the database has no URL that can be read; {ACCEPTED}") from None
     if parsed.drivername in ("postgresql", "postgres", "postgresql+psycopg"):
         return parsed.set(drivername="postgresql+psycopg")  # the driver that comes with us, not SQLAlchemy's usual one
     if parsed.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise Unavailable(f"a database of the kind {parsed.drivername!r} is not known here; {accepted}")
+        raise Unavailable(f"a database of the kind {parsed.drivername!r} is not known here; {ACCEPTED}")
     if parsed.database in (None, "", ":memory:"):
-        raise Unavailable(f"a database in memory would forget what was accepted; {accepted}")
+        raise Unavailable(f"a database in memory would forget what was accepted; {ACCEPTED}")
     return parsed
 
 

@@ -9,7 +9,6 @@ import logging
 import queue
 import secrets
 import threading
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from wsrf_activity.model.errors import Unavailable
-from wsrf_activity.store.connecting import parse_url, patience, unavailable
+from wsrf_activity.store.base import Database, Transaction
+from wsrf_activity.store.connecting import patience, unavailable
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import CHANNEL, Heard, Notice, payloads
 from wsrf_activity.store.records import Records
@@ -31,61 +31,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-Transaction = Callable[[Records], T]
 
 BATCH = 512  #: changes that one commit may carry
 POOL = 8  #: connections to PostgreSQL
-_STOPPED = "the server is stopping; ask again when it is back"
+STOPPED = "the server is stopping; ask again when it is back"
 
 
-class Database(ABC):
-    """The one way to the tables, for the event loop."""
-
-    @abstractmethod
-    async def change(self, transaction: Transaction[T]) -> T:
-        """Run in a transaction and return when it is committed; raises Unavailable where the database cannot."""
-
-    @abstractmethod
-    async def read(self, transaction: Transaction[T]) -> T:
-        """Run against what is committed; raises Unavailable where the database cannot."""
-
-    @property
-    @abstractmethod
-    def shared(self) -> bool:
-        """Whether there may be other servers on it."""
-
-    @abstractmethod
-    async def change_at_once(self, transaction: Transaction[T]) -> T:
-        """As ``change``, past all that waits for a connection: for what is of no use when it comes late."""
-
-    @abstractmethod
-    async def listen(self, heard: Heard) -> None:
-        """Call ``heard`` in the event loop, once this has returned, with what other servers do."""
-
-    @abstractmethod
-    async def close(self) -> None:
-        """Commit what is waiting and disconnect."""
-
-
-def open_database(url: str) -> Database:
-    """Connect, bring the tables to this version's form and return the database.
-
-    Raises Unavailable where it cannot be reached, or is of a newer version than this program.
-    """
-    parsed = parse_url(url)
-    with unavailable(opening=True):
-        return _Sqlite(parsed) if parsed.get_backend_name() == "sqlite" else _Pooled(parsed)
-
-
-def prepare_database(url: str) -> None:
-    """Bring the tables of a PostgreSQL to this version's form, for servers that open it then.
-
-    Raises Unavailable as ``open_database`` does.
-    """
-    parsed = parse_url(url)
-    with unavailable(opening=True):
-        engine = create_engine(parsed, poolclass=NullPool, connect_args=patience(parsed))
-        _migrate(engine)
+def prepare(url: URL) -> None:
+    """Bring the tables of a PostgreSQL to this version's form."""
+    _migrate(create_engine(url, poolclass=NullPool, connect_args=patience(url)))
 
 
 def _migrate(engine: Engine) -> None:
@@ -116,7 +70,7 @@ class _Waiting(Generic[T]):
             self.future.set_result(cast(T, self.result))
 
 
-class _Sqlite(Database):
+class Sqlite(Database):
     """One file, one writer thread; reads on a connection of the event loop's thread: WAL never makes them wait."""
 
     def __init__(self, url: URL) -> None:
@@ -133,7 +87,7 @@ class _Sqlite(Database):
 
     async def change(self, transaction: Transaction[T]) -> T:
         if self._closed:
-            raise Unavailable(_STOPPED)
+            raise Unavailable(STOPPED)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(transaction, loop, loop.create_future())
         self._queue.put(waiting)
@@ -245,7 +199,7 @@ def _begin_sqlite(connection: Connection) -> None:
 _NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :payload)")
 
 
-class _Pooled(Database):
+class Pooled(Database):
     """A server database: each change is a transaction of its own, on a connection of the pool."""
 
     def __init__(self, url: URL) -> None:
@@ -263,7 +217,7 @@ class _Pooled(Database):
 
     async def change(self, transaction: Transaction[T]) -> T:
         if self._closed:
-            raise Unavailable(_STOPPED)
+            raise Unavailable(STOPPED)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: self._run(transaction))
 
@@ -276,7 +230,7 @@ class _Pooled(Database):
 
     async def change_at_once(self, transaction: Transaction[T]) -> T:
         if self._closed:
-            raise Unavailable(_STOPPED)
+            raise Unavailable(STOPPED)
         return await asyncio.get_running_loop().run_in_executor(self._hurried, lambda: self._run(transaction))
 
     async def listen(self, heard: Heard) -> None:

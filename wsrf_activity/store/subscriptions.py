@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -21,20 +20,13 @@ from sqlalchemy import (
 from wsrf_activity.model.events import Logged
 from wsrf_activity.model.subscriptions import Pulled, PullPoint, Subscription
 from wsrf_activity.store import codec
+from wsrf_activity.store.base import Horizon
 from wsrf_activity.store.notices import Notice
 from wsrf_activity.store.tables import departed, pull_point, pulled, subscription
 from wsrf_activity.store.tables import event as event_log
 
 _BATCH = 1000  #: that expire in one transaction
 _PART = 500  #: ids in one query
-
-
-class Horizon(NamedTuple):
-    """How far the log is settled. Rows of a transaction that is under way may still appear before later ones."""
-
-    last: int  #: the id of the last row that there is
-    next_transaction: int  #: every transaction from here on began after ``last`` was there
-    oldest_transaction: int  #: every one before here has ended
 
 
 class Subscriptions:

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import pytest
 from lxml import etree
 
-from tests.unit.model.strategies import END, NOON, activity
 from tests.wire_validation import check_envelope
 from wsrf_activity.client import events, written
 from wsrf_activity.client.events import (
@@ -38,6 +37,7 @@ from wsrf_activity.notify.base import Message
 from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.properties import topic_space
 from wsrf_activity.soap.subscribing import read_policy
+from wsrf_activity.testing.strategies import END, NOON, activity
 
 WRITER = Notifications(Addresses("http://h:1"))
 SECRET = "between us"

@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from tests.unit.model.strategies import NOON, activity
 from wsrf_activity.doctor import Kind
 from wsrf_activity.doctor.rows import examine_row
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store.inspection import Entry, Stored
+from wsrf_activity.testing.strategies import NOON, activity
 
 RUNNING = changes.begin(activity(groups=("a",)), NOON)
 ENDED = changes.end(changes.give_job(RUNNING, "7"), Phase.COMPLETED, NOON)

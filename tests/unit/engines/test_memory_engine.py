@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.engines.engine_suite import EngineSuite, fresh_job
 from wsrf_activity.engines.base import Engine, Failure, Job, Lost, Report, Warned
 from wsrf_activity.engines.memory import MemoryEngine, MemoryRun
 from wsrf_activity.model.activity import Progress
+from wsrf_activity.testing import EngineContract, fresh_job
 
 
 @pytest.fixture
@@ -20,8 +20,17 @@ async def engine() -> AsyncIterator[MemoryEngine]:
     await engine.close()
 
 
-class TestMemoryEngine(EngineSuite):
-    """The suite, on the memory engine."""
+class TestMemoryEngine(EngineContract):
+    """The contract, on the memory engine."""
+
+    def make(self, folder: Path) -> Engine:
+        return MemoryEngine()
+
+    async def reopened(self, engine: Engine, folder: Path) -> Engine:
+        """It remembers what ran, as nothing else does."""
+        await engine.close()
+        await engine.open()
+        return engine
 
     def waiting(self, folder: Path) -> Job:
         return fresh_job(folder, "wait")

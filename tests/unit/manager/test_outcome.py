@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.model.strategies import NOON, activity
 from wsrf_activity.engines.base import Failure, Lost, Output, Report
 from wsrf_activity.manager.attempts import earlier
 from wsrf_activity.manager.folders import Folders
@@ -14,6 +13,7 @@ from wsrf_activity.manager.outcome import INLINE, Settled, given_up, last_line, 
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import RestartPolicy, Work
 from wsrf_activity.model.phases import ENDED, ErrorStatus, Phase
+from wsrf_activity.testing.strategies import NOON, activity
 
 
 def report(*outputs: Output, **said: object) -> Report:

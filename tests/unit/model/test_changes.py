@@ -9,12 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.model.strategies import NOON, activities, activity, errors, progresses, results, spans, texts, times
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, ActivityError, Progress, Severity, Work, error_status, new_id
 from wsrf_activity.model.errors import InvalidState
 from wsrf_activity.model.lifetime import add
 from wsrf_activity.model.phases import ENDED, TRANSITIONS, ErrorStatus, Phase
+from wsrf_activity.testing.strategies import (
+    NOON,
+    activities,
+    activity,
+    errors,
+    progresses,
+    results,
+    spans,
+    texts,
+    times,
+)
 
 Change = Callable[[Activity], Activity]
 

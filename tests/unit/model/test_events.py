@@ -8,11 +8,11 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.model.strategies import END, NOON, activities, activity, errors, results
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, ActivityError, Progress, Result, Severity, Work
 from wsrf_activity.model.events import _SHOWN, TERMINATED, Event, Logged, between, snapshot, states
 from wsrf_activity.model.phases import Phase
+from wsrf_activity.testing.strategies import END, NOON, activities, activity, errors, results
 
 
 def topics(old: Activity | None, new: Activity) -> list[str]:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.model.strategies import NOON
 from wsrf_activity.model.activity import (
     Activity,
     ActivityError,
@@ -36,6 +35,7 @@ from wsrf_activity.model.grassroots import (
     status,
 )
 from wsrf_activity.model.phases import Phase
+from wsrf_activity.testing.strategies import NOON
 
 TEXTS = {
     -3: "Failed",

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.model.strategies import NOON, times
 from wsrf_activity.model.errors import InitialTerminationTimeRejected, TerminationTimeRejected
 from wsrf_activity.model.lifetime import (
     FAR,
@@ -18,6 +17,7 @@ from wsrf_activity.model.lifetime import (
     parse_time,
     stamp,
 )
+from wsrf_activity.testing.strategies import NOON, times
 
 DAY = timedelta(days=1)
 YEAR = LifetimePolicy(keep=timedelta(days=14), maximum=timedelta(days=366))

@@ -77,6 +77,7 @@ class TestPrecedence:
 @pytest.mark.parametrize(
     ("toml", "key"),
     [
+        ("[server]\ndatabase = 'memory://'", "database"),
         ("[server]\nport = 65536", "port"),
         ("[server]\nport = -1", "port"),
         ("[server]\nport = true", "port"),

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from tests.unit.model.strategies import END, NOON, activities, activity
 from tests.wire_validation import check_envelope
 from wsrf_activity.model import changes, ns, topics
 from wsrf_activity.model.activity import Activity, ActivityError, Progress, Result, Severity
@@ -24,6 +23,7 @@ from wsrf_activity.notify.base import Envelope, Message
 from wsrf_activity.soap import contract
 from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.properties import topic_space
+from wsrf_activity.testing.strategies import END, NOON, activities, activity
 
 ADDRESSES = Addresses("http://h:1/a&b")
 NAMES = {"act": ns.ACT, "wsnt": ns.WSNT, "wsa": ns.WSA, "w04": ns.WSA04, "rp": ns.RP, "rl": ns.RL, "o": "urn:o"}

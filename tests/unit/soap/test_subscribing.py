@@ -6,7 +6,6 @@ from datetime import timedelta
 import pytest
 from lxml import etree
 
-from tests.unit.model.strategies import NOON, activity
 from tests.wire_validation import official_complaints
 from wsrf_activity.model import errors, ns
 from wsrf_activity.model.addresses import Addresses, Resource
@@ -25,6 +24,7 @@ from wsrf_activity.soap import actions, contract, subscribing
 from wsrf_activity.soap.properties import View, topic_space
 from wsrf_activity.soap.protocol import application
 from wsrf_activity.soap.subscription_properties import PROPERTIES, SubscriptionView
+from wsrf_activity.testing.strategies import NOON, activity
 
 ADDRESSES = Addresses("http://h:1")
 TOPIC = f'<wsnt:TopicExpression Dialect="{ns.TOPIC_SIMPLE}">act:StatusChanged</wsnt:TopicExpression>'
