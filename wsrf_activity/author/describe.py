@@ -10,11 +10,11 @@ from typing import Any
 
 from wsrf_activity.author.declare import Declaration
 from wsrf_activity.author.targets import Loaded, TargetError, load
+from wsrf_activity.model.interfaces import NAMESPACE
 from wsrf_activity.model.lifetime import format_duration
 from wsrf_activity.types.errors import Unsuitable
 from wsrf_activity.types.schema import write_schema
 
-NAMESPACE = "urn:wsrf-activity:service:"
 FAILED = 3  #: the exit code with which the last line of standard error is a sentence for the author
 
 

@@ -37,7 +37,7 @@ def _doctor(config: Path | None, options: dict[str, Path | str | None], mend: bo
     from wsrf_activity.store.locks import Taken
 
     try:
-        settings = Settings.load(config=config, options=options)
+        settings = Settings.load(config=config, options=options, functions=False)
         for folder, name in ((settings.data, "data"), (settings.files, "files")):
             if not folder.is_dir():
                 raise Usage(f"there is no {name} folder {folder}; name that of a server with --{name}")

@@ -42,6 +42,14 @@ def _finish(body: Callable[[], int]) -> None:
 
 @app.command()
 def serve(  # noqa: PLR0913, PLR0917 - each is an option, which Typer reads from the parameters
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="TARGET",
+            help="Services in Python: words.py, words:Words, package.module:Class.",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Where everything is kept.", metavar="DIR", show_default=False)
     ] = None,
@@ -76,16 +84,16 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option, which Typer reads from
     for name, wanted in (("no_auth", no_auth), ("drain", drain)):
         if wanted:
             options[name] = True
-    _finish(lambda: _serve(config, options))
+    _finish(lambda: _serve(config, options, targets or []))
 
 
-def _serve(config: Path | None, options: dict[str, object]) -> int:
+def _serve(config: Path | None, options: dict[str, object], targets: list[str]) -> int:
     from wsrf_activity.cli.pages import announce
     from wsrf_activity.server import Settings, SettingsError
     from wsrf_activity.server import serve as run_server
 
     try:
-        run_server(Settings.load(config=config, options=options), announce=announce)
+        run_server(Settings.load(config=config, options=options, targets=targets), announce=announce)
     except SettingsError as error:
         raise Usage(str(error)) from None
     return 0

@@ -14,6 +14,7 @@ from lxml import etree
 
 from wsrf_activity.model.errors import InvalidParameter
 
+NAMESPACE = "urn:wsrf-activity:service:"  #: of the messages of a service, with its name, where nothing is said
 _EXPECTED = re.compile(r"Expected is (?:one of )?\( ([^)]*) \)")
 _NAME = re.compile(r"\{[^}]*\}")
 

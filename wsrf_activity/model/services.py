@@ -3,11 +3,12 @@
 import itertools
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Literal
+from urllib.parse import urlsplit
 
 from wsrf_activity.model.activity import (
     COMMAND_SERVICE,
@@ -19,8 +20,9 @@ from wsrf_activity.model.activity import (
     Work,
 )
 from wsrf_activity.model.errors import InvalidParameter
+from wsrf_activity.model.lifetime import parse_time
 
-ParameterType = Literal["string", "integer", "number", "boolean"]
+ParameterType = Literal["string", "integer", "number", "boolean", "date", "datetime", "duration", "uri"]
 SHELL = "/bin/sh"
 _PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})(?:[eE][+-]?[0-9]{1,4})?")
@@ -33,7 +35,44 @@ _OPAQUE = re.compile(
 )
 _COMMAND_START = re.compile(r"[;&|()\n]")  #: what may stand before a new command of a line
 _END_OF_OPTIONS = re.compile(r"(?<!\S)--(?!\S)")
+_DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
+_DURATION = re.compile(
+    r"-?P(?=.)(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?=.)(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
+)
+_FREE: tuple[ParameterType, ...] = ("string", "uri")  #: types of which a caller writes nearly any text
+_DASHED: tuple[ParameterType, ...] = (*_FREE, "duration")  #: types whose texts may begin with a dash and a letter
 _BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
+
+
+def _is_date(text: str) -> bool:
+    found = _DATE.fullmatch(text)
+    try:
+        return found is not None and bool(date.fromisoformat(found.group(1)))
+    except ValueError:
+        return False
+
+
+def _is_datetime(text: str) -> bool:
+    try:
+        return bool(parse_time(text))
+    except ValueError:
+        return False
+
+
+def _is_uri(text: str) -> bool:
+    try:
+        return bool(urlsplit(text)) and text.isprintable() and not re.search(r"[\s<>\"{}|\\^`]", text)
+    except ValueError:
+        return False
+
+
+#: Types whose values are given on as they are written, if they are good.
+_WRITTEN: Mapping[ParameterType, tuple[Callable[[str], bool], str]] = {
+    "date": (_is_date, "a day such as 2027-01-31"),
+    "datetime": (_is_datetime, "a time such as 2027-01-31T12:00:00Z, of the years 1 to 9999"),
+    "duration": (lambda text: _DURATION.fullmatch(text) is not None, "a duration such as PT30M or P14D"),
+    "uri": (_is_uri, "a URI such as https://example.org/data"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +101,7 @@ class Parameter:
     @property
     def free(self) -> bool:
         """Whether a caller may put any character into it."""
-        return self.type == "string" and not self.choices
+        return self.type in _FREE and not self.choices
 
     @property
     def vetted(self) -> bool:
@@ -78,6 +117,16 @@ class Parameter:
             if text not in _BOOLEANS:
                 raise self._wrong(text, "true or false")
             return _BOOLEANS[text]
+        if self.type in _WRITTEN:
+            good, accepted = _WRITTEN[self.type]
+            if not good(text):
+                raise self._wrong(text, accepted)
+            if self.type == "uri":
+                self._bound(Decimal(len(text)), text, " characters")
+            return text
+        return self._number(text)
+
+    def _number(self, text: str) -> str:
         if self.type == "integer" and not re.fullmatch(r"[+-]?[0-9]{1,100}", text):
             raise self._wrong(text, "a whole number")
         if not _NUMBER.fullmatch(text):
@@ -191,7 +240,7 @@ class Service:
 
     def _refuse_option(self, name: str | None, values: Mapping[str, str]) -> None:
         """A text that stands where an argument begins must not be able to pose as an option."""
-        exposed = any(p.name == name and p.type == "string" and not p.vetted for p in self.parameters)
+        exposed = any(p.name == name and p.type in _DASHED and not p.vetted for p in self.parameters)
         if name is not None and exposed and values.get(name, "").startswith("-"):
             raise InvalidParameter(f"parameter {name}: a value must not begin with a dash", name)
 

@@ -61,7 +61,12 @@ async def serve_here(
         database,
         make_engines(settings.engines, settings.work),
         settings.files,
-        Rules(services=settings.services, limits=settings.limits, lifetime=settings.lifetime),
+        Rules(
+            services=settings.services,
+            interfaces=settings.interfaces,
+            limits=settings.limits,
+            lifetime=settings.lifetime,
+        ),
         clock=_utc_now,
         publishing=Publishing(topic_space(), callbacks.target),
         slots=slots,

@@ -3,9 +3,10 @@
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,13 +18,14 @@ from wsrf_activity.manager import Limits
 from wsrf_activity.model.activity import RECOVERIES
 from wsrf_activity.model.addresses import is_loopback
 from wsrf_activity.model.identity import Principal
+from wsrf_activity.model.interfaces import Interface
 from wsrf_activity.model.lifetime import LifetimePolicy
 from wsrf_activity.model.services import Service
 from wsrf_activity.model.tables import SettingsError, Table, flag, size, span, text, whole
 from wsrf_activity.notify.backoff import Backoff
 from wsrf_activity.notify.policy import CallbackPolicy, Rules
 from wsrf_activity.server.engines import USUAL, EngineSettings, check_engines, read_engines
-from wsrf_activity.server.services import read_services
+from wsrf_activity.server.services import Configured, read_services
 from wsrf_activity.store.opening import MEMORY
 
 PREFIX = "WSRF_ACTIVITY_"
@@ -59,6 +61,7 @@ class Settings:
     envelope: int = 16 << 20  #: bytes of one SOAP message
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
     services: Mapping[str, Service] = field(default_factory=dict)
+    interfaces: Mapping[str, Interface] = field(default_factory=dict)  #: the services' own operations, by name
     accounts: tuple[Account, ...] = ()
     callbacks: CallbackPolicy = field(default_factory=CallbackPolicy)
     backoff: Backoff = field(default_factory=Backoff)  #: when a notification that failed is sent again
@@ -70,17 +73,30 @@ class Settings:
 
     @classmethod
     def load(
-        cls, *, config: Path | None, options: Mapping[str, object], environment: Mapping[str, str] | None = None
+        cls,
+        *,
+        config: Path | None,
+        options: Mapping[str, object],
+        environment: Mapping[str, str] | None = None,
+        targets: Sequence[str] = (),
+        functions: bool = True,
     ) -> "Settings":
-        """Return the settings; raises SettingsError with one line that says what to mend."""
+        """Return the settings; raises SettingsError with one line that says what to mend.
+
+        ``targets`` are services in Python that stand on the command line. Without ``functions`` all those in Python are
+        left out: their code is imported by nobody.
+        """
         environment = os.environ if environment is None else environment
         named = config or _path(environment.get(f"{PREFIX}CONFIG"))
         found = {name: environment.get(f"{PREFIX}{name.upper()}", "") for name in _OPTIONS}
         said = {name: value for name, value in found.items() if value}  # an empty variable sets nothing
         said.update({name: str(value) for name, value in options.items() if value is not None})
         data = _path(said.get("data"))
-        file = _read(named, data or default_data())
-        return _build(file, said)
+        path = named or (data or default_data()) / CONFIG_NAME
+        file = _read(path, needed=named is not None)
+        table, recoveries = file.table("services"), _recoveries(file.table("limits"))
+        read = partial(read_services, table, recoveries, targets=targets, folder=path.parent, functions=functions)
+        return _build(file, said, read)
 
 
 def default_data() -> Path:
@@ -92,23 +108,23 @@ def _path(text: str | None) -> Path | None:
     return Path(text).expanduser() if text else None
 
 
-def _read(named: Path | None, data: Path) -> Table:
-    path = named or data / CONFIG_NAME
+def _read(path: Path, *, needed: bool) -> Table:
     try:
-        if named is None and not path.exists():
+        if not needed and not path.exists():
             return Table("", {})
         return Table("", tomllib.loads(path.read_text("utf-8")))
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: {error}") from None
 
 
-def _build(file: Table, said: Mapping[str, str]) -> Settings:
+def _build(file: Table, said: Mapping[str, str], services: Callable[[], Configured]) -> Settings:
     server = file.table("server")
     texts = {name: server.take(name, text, None) for name in ("data", "files", "host", "database", "base_url")}
     merged: dict[str, Any] = {**server.take_all(_OPTIONS), **{k: v for k, v in texts.items() if v is not None}, **said}
     limits = _limits(file.table("limits"))
     data = (_path(merged.get("data")) or default_data()).absolute()
     host, base_url = _host(merged.get("host", "127.0.0.1")), _base_url(merged.get("base_url"))
+    configured = services()
     settings = Settings(
         data=data,
         files=(_path(merged.get("files")) or data).absolute(),
@@ -120,7 +136,8 @@ def _build(file: Table, said: Mapping[str, str]) -> Settings:
         drain=_flag("drain", merged),
         workers=_workers(merged.get("workers", 1)),
         lifetime=_lifetime(file.table("lifetime")),
-        services=read_services(file.table("services"), _recoveries(file.table("limits"))),
+        services=configured.services,
+        interfaces=configured.interfaces,
         accounts=_accounts(file.table("principals")),
         backoff=_backoff(file.table("callbacks")),
         callbacks=_callbacks(file.table("callbacks"), host, base_url),

@@ -48,7 +48,7 @@ def facets(model: Any) -> Iterator[tuple[str, str]]:
         return
     usual, own = _base(model).Attributes, model.Attributes
     for each in own.values or ():
-        yield "enumeration", XML.to_unicode(model, each)
+        yield "enumeration", each if isinstance(each, str) else XML.to_unicode(model, each)
     for name, called in _FACETS.items():
         value = getattr(own, name, None)
         if value is not None and value != getattr(usual, name, None):

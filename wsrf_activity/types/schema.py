@@ -47,7 +47,7 @@ class _Writer:
         self._root = etree.Element(f"{_XSD}schema", nsmap={"xsd": ns.XSD, "tns": namespace})
         self._root.set("targetNamespace", namespace)
         self._root.set("elementFormDefault", "qualified")
-        self._waiting: list[tuple[etree._Element, Any]] = []
+        self._waiting: list[tuple[str, etree._Element, Any]] = []  #: whose, and the elements whose types come last
 
     def operation(self, messages: Messages) -> None:
         request, result = messages.name, f"{messages.name}Result"
@@ -58,15 +58,16 @@ class _Writer:
         element = self._global(request)
         _annotate(element, messages.documentation)
         sequence = etree.SubElement(etree.SubElement(element, f"{_XSD}complexType"), f"{_XSD}sequence")
-        self._waiting.extend((self._member(sequence, name, model), model) for name, model in messages.arguments)
+        for name, model in messages.arguments:
+            self._waiting.append((request, self._member(sequence, name, model), model))
         if messages.result is not None:
             self._result(result, messages.result)
 
     def schema(self) -> bytes:
         """Name the types when all elements have their names, and return it all."""
         while self._waiting:
-            element, model = self._waiting.pop(0)
-            element.set("type", self._type(element, model))
+            owner, element, model = self._waiting.pop(0)
+            element.set("type", self._type(owner, element, model))
         self._root.extend([*self._types, *self._elements])
         etree.indent(self._root)
         return etree.tostring(self._root, encoding="utf-8", xml_declaration=True)
@@ -80,11 +81,11 @@ class _Writer:
         element = self._global(name)
         if model.Attributes.max_occurs > 1:
             sequence = etree.SubElement(etree.SubElement(element, f"{_XSD}complexType"), f"{_XSD}sequence")
-            self._waiting.append((self._member(sequence, "item", model), model))
+            self._waiting.append((name, self._member(sequence, "item", model), model))
             return
         if model.Attributes.nillable:
             element.set("nillable", "true")
-        self._waiting.append((element, model))
+        self._waiting.append(("", element, model))
 
     def _member(self, sequence: etree._Element, name: str, model: Any) -> etree._Element:
         own = model.Attributes
@@ -97,7 +98,7 @@ class _Writer:
         _annotate(element, model.Annotations.doc)
         return element
 
-    def _type(self, element: etree._Element, model: Any) -> str:
+    def _type(self, owner: str, element: etree._Element, model: Any) -> str:
         base = built_in(model)
         if base == COMPLEX:
             return f"tns:{self._complex(model)}"
@@ -106,7 +107,7 @@ class _Writer:
             return f"xsd:{base}"
         key = (base, narrowed)
         if key not in self._names:
-            name = self._name(type_name(model) or _capital(element.get("name") or base))
+            name = self._name(type_name(model) or _capital(owner) + _capital(element.get("name") or base))
             self._names[key] = name
             self._simple(name, base, narrowed)
         return f"tns:{self._names[key]}"
@@ -127,7 +128,7 @@ class _Writer:
             _annotate(declared, None if is_array(model) else whole.Annotations.doc)
             sequence = etree.SubElement(declared, f"{_XSD}sequence")
             for member, inner in whole.get_flat_type_info(whole).items():
-                self._waiting.append((self._member(sequence, member, inner), inner))
+                self._waiting.append((name, self._member(sequence, member, inner), inner))
         return self._names[key]
 
     def _name(self, wanted: str) -> str:

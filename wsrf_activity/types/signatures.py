@@ -4,7 +4,7 @@ import inspect
 import re
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,7 @@ def _result(name: str, hints: Mapping[str, Any]) -> Member | None:
         found = member("result", hints["return"])
     except Unsuitable as error:
         raise Unsuitable(f"{name}: its {error}") from None
-    return found
+    return replace(found, nillable=found.optional and not found.repeats)
 
 
 def _is_path(hint: Any) -> bool:

@@ -17,7 +17,7 @@ def refused(toml: str) -> str:
 
 def read(toml: str) -> object:
     table = Table("", tomllib.loads(toml))
-    services = read_services(table.table("services"), 5)
+    services = read_services(table.table("services"), 5).services
     table.done()
     return services
 
@@ -41,7 +41,6 @@ def read(toml: str) -> object:
         ("command = ['a']\nkeep = 14", "services.s.keep"),
         ("command = ['a']\nwork_limit = 'PT0S'", "services.s.work_limit"),
         ("command = ['a']\nengine = 1", "services.s.engine"),
-        ("command = ['a']\nsynchronous = true", "services.s.synchronous"),
         ("command = ['a']\nsynchronous = 'no'", "services.s.synchronous"),
         ("command = ['a']\ncomand = 'b'", "services.s.comand"),
         ("command = ['a']\nresults.stdout.path = 'x'", "services.s.results.stdout"),

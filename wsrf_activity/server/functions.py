@@ -1,0 +1,76 @@
+"""Services in Python, as the server knows them: it asks a process of its own, and never imports what authors write."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from wsrf_activity.model.interfaces import Argument, Interface, Operation
+from wsrf_activity.model.tables import SettingsError
+
+_PATIENCE = 120.0  #: seconds that author code may take to be imported
+_SECRETS = ("WSRF_ACTIVITY_", "PG")  #: how the names of variables begin that author code is not shown
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A service as its author wrote it."""
+
+    target: str  #: the same from whatever folder
+    interface: Interface
+    policies: Mapping[str, Mapping[str, Any]]  #: by the operation's name, as TOML has them
+
+    def command(self, operation: str) -> tuple[str, ...]:
+        """Return the command line that calls the function of an operation."""
+        return (sys.executable, "-m", "wsrf_activity.author", "run", self.target, operation)
+
+
+def describe(target: str, folder: Path, *, name: str | None = None, namespace: str | None = None) -> Described:
+    """Return what is in a target, as it is written in ``folder``; raises SettingsError with one line."""
+    command = [sys.executable, "-m", "wsrf_activity.author", "describe"]
+    command += ["--name", name] if name else []
+    command += [f"--namespace={namespace}"] if namespace else []
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(_SECRETS)}
+    try:
+        ran = subprocess.run(
+            [*command, "--", target],
+            cwd=folder,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_PATIENCE,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise SettingsError(f"{target}: importing it took longer than {_PATIENCE:g} seconds") from None
+    except OSError as error:
+        raise SettingsError(f"{target}: {error}") from None
+    if ran.returncode:
+        said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise SettingsError(said[-1] if said else f"{target}: importing it ended with code {ran.returncode}")
+    return _read(json.loads(ran.stdout))
+
+
+def _read(told: Mapping[str, Any]) -> Described:
+    interface = Interface(
+        name=told["name"],
+        namespace=told["namespace"],
+        schema=told["schema"].encode("utf-8"),
+        operations=tuple(_operation(each) for each in told["operations"]),
+        documentation=told["documentation"],
+    )
+    return Described(told["target"], interface, {each["name"]: each["policies"] for each in told["operations"]})
+
+
+def _operation(told: Mapping[str, Any]) -> Operation:
+    return Operation(
+        name=told["name"],
+        service=told["service"],
+        arguments=tuple(Argument(**each) for each in told["arguments"]),
+        returns=told["returns"],
+        documentation=told["documentation"],
+    )
