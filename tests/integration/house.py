@@ -68,7 +68,7 @@ class House:
 
     def __post_init__(self) -> None:
         self.engine = HeldEngine(self.clock)
-        self.engines: dict[str, Engine] = {DEFAULT_ENGINE: self.engine}
+        self.others: dict[str, Engine] = {}  #: beside the usual engine, by name
         self.up: list[tuple[Manager, Database]] = []
 
     def clock(self) -> datetime:
@@ -92,7 +92,7 @@ class House:
         database = open_database(self.url)
         manager = Manager(
             database,
-            self.engines,
+            {DEFAULT_ENGINE: self.engine, **self.others},
             self.data,
             Rules(services=self.services, limits=self.limits, lifetime=self.lifetime),
             clock=self.clock,

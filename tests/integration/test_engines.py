@@ -14,7 +14,7 @@ def far_house(folder: Path, restart: RestartPolicy = RestartPolicy.ABORT) -> tup
     house = House(f"sqlite:///{folder / 'small.db'}", folder / "data")
     house.services["s"] = Service(name="s", command=("true",), engine="far", restart=restart)
     far = HeldEngine(house.clock)
-    house.engines["far"] = far
+    house.others["far"] = far
     return house, far
 
 
@@ -43,7 +43,7 @@ async def test_work_of_an_engine_that_is_gone_ends_as_lost(tmp_path: Path) -> No
     await house.open()
     running = await begun(house)
     await house.close()
-    del house.engines["far"], house.services["s"]
+    del house.others["far"], house.services["s"]
     await house.open()
     ended = await house.wait(running)
     assert (ended.phase, ended.engine, ended.error_status) == (Phase.ABORTED, "far", ErrorStatus.FATAL_ERRORS)
@@ -58,7 +58,7 @@ async def test_work_that_is_not_begun_fails_with_its_engine_and_moves_with_its_s
     queued = [await house.create(service="s", command=None) for _ in range(2)]
     await house.close()
     service = house.services.pop("s")
-    del house.engines["far"]
+    del house.others["far"]
     house.limits = Limits(wait=PATIENCE, parallel=1)
     await house.open()
     failed = await house.wait(queued[0])
@@ -68,11 +68,11 @@ async def test_work_that_is_not_begun_fails_with_its_engine_and_moves_with_its_s
     await house.close()
 
     # The operator gives the engine another name, in the middle of work and with more of it in the queue.
-    house.services["s"], house.engines["far"] = service, far
+    house.services["s"], house.others["far"] = service, far
     await house.open()
     running, queued = await begun(house), [await house.create(service="s", command=None)]
     await house.close()
-    house.engines["near"] = house.engines.pop("far")
+    house.others["near"] = house.others.pop("far")
     house.services["s"] = Service(name="s", command=("true",), engine="near", restart=RestartPolicy.RERUN)
     await house.open()
     far.finish(running)
@@ -87,7 +87,7 @@ async def test_work_that_may_be_run_again_is(tmp_path: Path) -> None:
     await house.open()
     running = await begun(house)
     await house.close()
-    del house.engines["far"]
+    del house.others["far"]
     house.services["s"] = Service(name="s", command=("true",), restart=RestartPolicy.RERUN)
     await house.open()
     await house.begun(running, attempt=2)
