@@ -75,6 +75,11 @@ READS: dict[str, Callable[[Records], object]] = {
     "in_phase": lambda records: records.in_phase(Phase.EXECUTING),
     "expired": lambda records: records.expired(NOON + timedelta(days=1, seconds=50), 200),
     "next_deadline": lambda records: records.next_deadline(),
+    "next_begin": lambda records: records.next_begin(NOON),
+    "list_parent": _list(parent="x", after=AFTER),
+    "live_below": lambda records: records.families.live_below("x"),
+    "members": lambda records: records.families.members("x", AFTER, 100),
+    "dependants": lambda records: records.families.dependants(["x"]),
 }
 
 

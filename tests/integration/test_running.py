@@ -150,6 +150,31 @@ class TestOutcomes:
             (Severity.FATAL, False),
         ]
 
+    async def test_failed_work_pauses_before_it_is_run_again(self, house: House) -> None:
+        """Each time for longer; what is queued behind it goes first."""
+        house.services["s"] = Service(name="s", command=("run",), retries=2, retry_after=timedelta(minutes=15))
+        house.manager._runner._slots.parallel = 1
+        activity_id = await house.running(command=None, service="s")
+        for attempt, pause in ((1, timedelta(minutes=15)), (2, timedelta(minutes=30))):
+            house.engine.finish(activity_id, report(attempt))
+            queued = await house.wait(activity_id, Phase.QUEUED)
+            assert (queued.begins, queued.attempt) == (house.now + pause, attempt + 1)
+            other = await house.running()
+            house.engine.finish(other)
+            await house.wait(other)
+            house.now += pause
+            house.manager._runner.wake()
+            await house.begun(activity_id, attempt + 1)
+        assert (await house.get(activity_id)).begins is None
+
+    async def test_the_queue_wakes_when_work_may_begin_again(self, small: House) -> None:
+        small.services["s"] = Service(name="s", command=("run",), retries=1, retry_after=timedelta(milliseconds=30))
+        activity_id = await small.running(command=None, service="s")
+        small.engine.finish(activity_id, report(1))
+        await small.wait(activity_id, Phase.QUEUED)
+        small.now += timedelta(milliseconds=30)
+        await small.begun(activity_id, 2)
+
     async def test_what_work_says_is_written_in_its_order(self, house: House) -> None:
         activity_id = await house.running()
         for percent in range(1, 31):
@@ -229,10 +254,10 @@ class TestOwnErrors:
     ) -> None:
         real, broken = small.manager._runner._claim, [ValueError("a row that cannot be read"), Unavailable("gone")]
 
-        async def claim(free: int) -> list[Activity]:
+        async def claim() -> list[Activity]:
             if broken:
                 raise broken.pop()
-            return await real(free)
+            return await real()
 
         monkeypatch.setattr(small.manager._runner, "_claim", claim)
         await small.running()

@@ -1,6 +1,7 @@
 """Several servers on one PostgreSQL: each sees at once what another has done, and all work has one holder."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -256,7 +257,7 @@ class TestLeases:
         with pytest.raises(FenceLost):
             await paused.manager.ledger.change(activity_id, late, fence=stale.activity.fence)
         with pytest.raises(Unavailable):
-            await paused.manager._runner._claim(1)
+            await paused.manager._runner._claims.claim(1, Counter())
         await paused.manager._membership._beat()
         assert not paused.held(activity_id)
         await paused.begun(queued)  # it works again

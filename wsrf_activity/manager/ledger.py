@@ -1,17 +1,21 @@
-"""One change, one transaction: read an activity, apply a step of the model, write it with its events, tell waiters."""
+"""One change, one transaction: read an activity, apply a step of the model, write it and what follows, tell of it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TypeVar
 
+from wsrf_activity.manager.kin import Family, Links, MembersFirst, Overtaken
 from wsrf_activity.manager.waiting import Waiters
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import NoSuchActivity, Refused, Unavailable
-from wsrf_activity.model.events import between
 from wsrf_activity.store import Database, Records
 
+T = TypeVar("T")
 Clock = Callable[[], datetime]
 Step = Callable[[Activity, datetime], Activity]
+#: What is done in one transaction, at one time.
+FamilyChange = Callable[[Family, Records, datetime], T]
 _TRIES = 20  #: of a change that another server's got in the way of
 
 
@@ -29,32 +33,56 @@ class Ledger:
         self.clock = clock
         self.deadline_moved: Callable[[datetime], None] = lambda deadline: None
         self.subscription_gone: Callable[[str], None] = lambda subscription_id: None
+        self.followed: Callable[[Sequence[Activity]], None] = lambda changed: None  #: told who holds work, or queues it
+        self.links: Links | None = None
         self.news: Callable[[str, str | None], None] = lambda activity_id, owner: None
 
     async def change(self, activity_id: str, step: Step, *, fence: int | None = None) -> Activity:
         """Apply ``step`` to the activity as it is now and return what it became.
 
-        Raises what the step raises, NoSuchActivity, and FenceLost where the work has another holder by now.
+        What follows from that for those that it belongs to is in the same transaction. Raises what the step raises,
+        NoSuchActivity, and FenceLost where the work has another holder by now.
         """
-        return await asyncio.shield(asyncio.ensure_future(self._change(activity_id, step, fence)))
 
-    async def _change(self, activity_id: str, step: Step, fence: int | None) -> Activity:
-        now = self.clock()
-
-        def transaction(records: Records) -> Activity | None:
+        def apply(family: Family, records: Records, now: datetime) -> Activity:
             old = records.get_to_change(activity_id)
             if old is None:
                 raise NoSuchActivity
             if fence is not None and old.fence != fence:
                 raise FenceLost("the work has been taken over")
-            new = step(old, now)
-            return new if records.save(old, new, between(old, new, now)) else None
+            return family.write(old, step(old, now))
+
+        return await self.change_family(activity_id, apply)
+
+    async def change_family(self, activity_id: str, change: FamilyChange[T]) -> T:
+        """Run ``change`` in a transaction until nobody gets in its way, then tell of all that it has changed.
+
+        Where the activity ends others with it, its members are locked before ``change`` is called once more.
+        """
+        return await asyncio.shield(asyncio.ensure_future(self._change(activity_id, change)))
+
+    async def _change(self, activity_id: str, change: FamilyChange[T]) -> T:
+        now = self.clock()
+        members_first = False
+
+        def transaction(records: Records) -> tuple[Family, T]:
+            family = Family(records, now, self.links)
+            if members_first:
+                family.hold_members(activity_id)
+            return family, change(family, records, now)
 
         for _ in range(_TRIES):
-            changed = await self.database.change(transaction)
-            if changed is not None:
+            try:
+                family, result = await self.database.change(transaction)
+            except Overtaken:
+                continue
+            except MembersFirst:
+                members_first = True
+                continue
+            for changed in family.changed.values():
                 self.publish(changed)
-                return changed
+            self.followed(list(family.changed.values()))
+            return result
         raise Unavailable("the activity is being changed too often at once; try again")
 
     def publish(self, activity: Activity) -> None:

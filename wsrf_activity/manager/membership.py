@@ -66,7 +66,10 @@ class Membership:
             await self._adopt(await self._ledger.database.change(self._find_lost))
         else:
             left = await self._ledger.database.read(lambda records: records.in_phase(Phase.EXECUTING))
-            held = (self._ledger.change(a.id, lambda old, now: changes.take_over(old, self._lease.id)) for a in left)
+            at_work = [activity.id for activity in left if activity.at_work]
+            held = (
+                self._ledger.change(one, lambda old, now: changes.take_over(old, self._lease.id)) for one in at_work
+            )
             await self._adopt(await asyncio.gather(*held))
 
     async def stop(self) -> None:
@@ -136,17 +139,19 @@ class Membership:
         if found is None or not self._lease.runs_in(records) or not self._lease.outlives(found):
             return []
         all_of_it = found.left <= -self._grace or self._lease.knows_lost(found.server)
-        held = records.get_many(list(records.servers.held(found.server.id))).values()
+        held = records.families.lock(list(records.servers.held(found.server.id))).values()
         taken = self._take(records, (each for each in held if all_of_it or self._runner.within_reach(each)))
         records.servers.forget(found.server.id)
         return taken
 
     def _find_lost(self, records: Records) -> list[Activity]:
-        return self._take(records, records.get_many(records.servers.lost()).values())
+        return self._take(records, records.families.lock(records.servers.lost()).values())
 
     def _take(self, records: Records, activities: Iterable[Activity]) -> list[Activity]:
         now, taken = self._ledger.clock(), []
         for old in activities:
+            if not old.at_work:
+                continue  # what gathers needs no holder
             new = changes.take_over(old, self._lease.id)
             if records.save(old, new, between(old, new, now)):
                 taken.append(new)

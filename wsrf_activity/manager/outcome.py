@@ -30,7 +30,7 @@ class Settled:
 
         That may have been this very change, where the database had committed it and its answer was lost.
         """
-        if activity.phase is not Phase.EXECUTING:
+        if not activity.at_work:
             return activity
         if isinstance(self.outcome, Lost):
             return self._lost(activity, self.outcome, now)
@@ -58,7 +58,7 @@ class Settled:
         error = self._error(activity, report, now)
         if report.reason == "exited" and activity.attempt - activity.recovered <= activity.work.retries:
             trace = error.trace and error.trace[-_TRACE:]  # of each attempt there is one, in one record
-            return changes.run_again(activity, now, replace(error, trace=trace))
+            return changes.retry(activity, now, replace(error, trace=trace))
         return self._end(activity, Phase.FAILED, report, now, [*errors, error])
 
     def _end(
@@ -88,7 +88,7 @@ class Settled:
 
 def given_up(activity: Activity, now: datetime, code: str, description: str) -> Activity:
     """Return the activity whose work could not even begin, or cannot be followed any more."""
-    if activity.phase.ended:
+    if activity.phase.ended or activity.gathering:
         return activity
     return changes.end(activity, Phase.FAILED, now, errors=(_fatal(now, code, description),))
 

@@ -41,7 +41,7 @@ class Remover:
         """
 
         def step(old: Activity, now: datetime) -> Activity:
-            if old.phase is Phase.EXECUTING and not self._mine(old):
+            if old.gathering or (old.at_work and not self._mine(old)):
                 return changes.ask_end(old, reason)
             return _abort_unbegun(old, now, reason)
 
@@ -53,7 +53,8 @@ class Remover:
                     return
                 if self._ledger.waiters.stopping:
                     raise Unavailable("the server is stopping; ask again when it is back")
-                await asyncio.wait([waiter.future], timeout=_AGAIN if self._mine(left) else _ASK_AGAIN)
+                again = _AGAIN if left.at_work and self._mine(left) else _ASK_AGAIN
+                await asyncio.wait([waiter.future], timeout=again)
 
     def _mine(self, activity: Activity) -> bool:
         return activity.holder in (None, self._lease.id)
@@ -135,10 +136,17 @@ class Remover:
         return activity.id
 
     async def _remove(self, activity_ids: Sequence[str], reason: str, expired_by: datetime | None = None) -> int:
-        """Remove rows, then files, and return how many activities there were."""
-        folders = {activity_id: self._folders.relative(activity_id) for activity_id in activity_ids}
-        if not folders:
+        """Remove rows, then files, and return how many activities there were; before each the members that it has."""
+        if not activity_ids:
             return 0
+        below = await self._ledger.database.read(lambda records: records.families.below(activity_ids))
+        gone = 0
+        for start in range(0, len(below), _BATCH):
+            gone += await self._remove_rows(below[start : start + _BATCH], reason, None)
+        return gone + await self._remove_rows(activity_ids, reason, expired_by)
+
+    async def _remove_rows(self, activity_ids: Sequence[str], reason: str, expired_by: datetime | None) -> int:
+        folders = {activity_id: self._folders.relative(activity_id) for activity_id in activity_ids}
         end = Termination(self._ledger.clock(), reason)
 
         def transaction(records: Records) -> Sequence[str]:
@@ -168,10 +176,12 @@ def _removals(after: str, records: Records) -> Sequence[str]:
 
 
 def _leave(activity: Activity, now: datetime) -> Activity:
-    """Let an activity whose work has to end first be destroyed, by one of those who ask for it."""
+    """Let an activity be destroyed, by one of those who ask for it, whose work or members have to go first."""
     if activity.leaving:
         raise NoSuchActivity
-    return activity if activity.phase.ended else changes.leave(activity, now)
+    if activity.phase.ended and activity.members is None:
+        return activity
+    return changes.leave(activity, now)
 
 
 def _abort_unbegun(activity: Activity, now: datetime, reason: str) -> Activity:

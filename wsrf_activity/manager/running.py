@@ -1,10 +1,10 @@
-"""The work: takes what is queued, fairly between owners, gives it to the engine, and settles what comes back."""
+"""The work: gives what was claimed from the queue to the engine, and settles what comes back."""
 
 import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,7 +21,8 @@ from wsrf_activity.engines.base import (
     Said,
     Warned,
 )
-from wsrf_activity.manager.attempts import Attempt, earlier, read_outcome, stands
+from wsrf_activity.manager.attempts import Attempt, earlier, read_outcome
+from wsrf_activity.manager.claims import Claims
 from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.lease import Lease
@@ -31,8 +32,7 @@ from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Progress
 from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
-from wsrf_activity.model.events import between
-from wsrf_activity.store import Records
+from wsrf_activity.model.phases import Phase
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  #: seconds before the database is asked again after it did not answer
@@ -53,14 +53,13 @@ class Runner:
         self._folders = folders
         self._slots = slots
         self._attempts: dict[str, Attempt] = {}
-        self._doubtful: dict[str, Activity] = {}  #: claims that the database may have committed and failed to say so
-        self._served: dict[str, int] = {}  #: by owner, the number of the turn that was last theirs
-        self._turn = 0
+        self._claims = Claims(ledger, engines, lease, self.wake)
         self._stopping = False
         self._draining = False
         self._claiming = asyncio.Lock()
         self._work = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        ledger.followed = self._followed
 
     async def open(self) -> None:
         """Make ready for work that is taken over."""
@@ -113,6 +112,13 @@ class Runner:
         elif activity.work_limit != attempt.limit:
             self._spawn(self.set_limit(activity.id, activity.work_limit))
 
+    def _followed(self, changed: Sequence[Activity]) -> None:
+        """Hear what has become of activities here: there may be more work, and some may have to end with others."""
+        if any(activity.phase is Phase.QUEUED for activity in changed):
+            self.wake()
+        for activity in changed:
+            self.changed(activity)
+
     def gone(self, activity_id: str) -> None:
         """End work whose activity another server has removed."""
         if activity_id in self._attempts:
@@ -141,6 +147,7 @@ class Runner:
     async def stop(self) -> None:
         """Let go of the work, which goes on without us."""
         self._stopping = True
+        self._claims.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -191,53 +198,18 @@ class Runner:
             self._work.clear()
             try:
                 async with self._claiming:
-                    for activity in await self._claim(self._free()):
+                    for activity in await self._claim():
                         self._hold(activity, self._begin)
             except Exception:  # whatever it is, a queue that nobody looks at any more would be worse
                 log.warning("the queue cannot be read; trying again", exc_info=True)
                 await asyncio.sleep(_RETRY)
                 self._work.set()
 
-    def _free(self) -> int:
-        return 0 if self._draining or not self._lease.held else self._slots.free(self.running)
-
-    async def _claim(self, free: int) -> list[Activity]:
-        """Move up to ``free`` activities from Queued to Executing: who runs least, then who waits longest."""
-        if free <= 0:
+    async def _claim(self) -> list[Activity]:
+        if self._draining or not self._lease.held:
             return []
-        now = self._ledger.clock()
         running = Counter(attempt.activity.owner for attempt in self._attempts.values())
-        served = self._served
-
-        claimed: list[Activity] = []
-
-        def transaction(records: Records) -> None:
-            self._lease.guard(records)
-            claimed[:] = [each for each in self._doubtful.values() if stands(records.get(each.id), each)]
-            waiting = {owner: list(records.next_queued(owner, free, now)) for owner in records.owners_queued()}
-            turns = Counter(running)
-            while len(claimed) < free and any(waiting.values()):
-                owners = (owner for owner, line in waiting.items() if line)
-                owner = min(owners, key=lambda name: (turns[name], served.get(name, 0), name))
-                old = waiting[owner].pop(0)
-                new = changes.begin(self._engines.placed(old), now, self._lease.id)
-                if records.save(old, new, between(old, new, now)):
-                    claimed.append(new)
-                    turns[owner] += 1
-            if claimed and any(waiting.values()):
-                records.tell_of_queue()
-
-        try:
-            await self._ledger.database.change(transaction)
-        except Unavailable:
-            self._doubtful |= {activity.id: activity for activity in claimed}
-            raise
-        self._doubtful.clear()
-        for activity in claimed:
-            self._turn += 1
-            self._served[activity.owner] = self._turn
-            self._ledger.publish(activity)
-        return claimed
+        return await self._claims.claim(self._slots.free(self.running), running)
 
     def _hold(self, activity: Activity, follow: _Follow) -> None:
         attempt = self._attempts[activity.id] = Attempt(activity, abort_reason=activity.ending)

@@ -208,6 +208,11 @@ class Activity:
         """Derived from the list of errors, never stored beside it."""
         return error_status(self.errors)
 
+    @property
+    def at_work(self) -> bool:
+        """Whether its own work executes, so that a server holds it; one that only gathers has none."""
+        return self.phase is Phase.EXECUTING and not self.gathering
+
     def expired(self, now: datetime) -> bool:
         """Whether the record's time is over; it is invisible from then on, swept or not."""
         return self.terminates is not None and self.terminates <= now

@@ -10,6 +10,7 @@ from wsrf_activity.model.lifetime import add
 from wsrf_activity.model.phases import TRANSITIONS, Phase
 
 MAX_ERRORS = 200  #: entries kept; work that warns for ever must not grow its record without bound
+_LONGEST_PAUSE = timedelta(hours=1)  #: before failed work is run again, however often it has failed
 
 
 def _enter(activity: Activity, phase: Phase) -> Activity:
@@ -21,12 +22,18 @@ def _enter(activity: Activity, phase: Phase) -> Activity:
 def begin(activity: Activity, now: datetime, holder: str | None = None) -> Activity:
     """Give the work to an engine. The fence rises, so that an earlier holder's late report is refused."""
     started = activity.started or now
-    return replace(_enter(activity, Phase.EXECUTING), started=started, fence=activity.fence + 1, holder=holder)
+    begun = replace(_enter(activity, Phase.EXECUTING), started=started, begins=None)
+    return replace(begun, fence=activity.fence + 1, holder=holder)
 
 
 def take_over(activity: Activity, holder: str | None = None) -> Activity:
     """Let another server hold the running work: nothing changes but holder and fence."""
     return replace(activity, holder=holder, fence=activity.fence + 1, version=activity.version + 1)
+
+
+def release(activity: Activity) -> Activity:
+    """Queue an activity that had waited for others, which have completed."""
+    return _enter(activity, Phase.QUEUED)
 
 
 def ask_end(activity: Activity, reason: str) -> Activity:
@@ -42,7 +49,7 @@ def leave(activity: Activity, now: datetime) -> Activity:
 
 def give_job(activity: Activity, job_id: str) -> Activity:
     """Note what the engine calls the running work."""
-    if activity.phase is not Phase.EXECUTING or activity.engine_job == job_id:
+    if not activity.at_work or activity.engine_job == job_id:
         return activity
     return replace(activity, engine_job=job_id, version=activity.version + 1)
 
@@ -52,6 +59,21 @@ def run_again(activity: Activity, now: datetime, error: ActivityError) -> Activi
     again = replace(_enter(activity, Phase.QUEUED), attempt=activity.attempt + 1, engine_job=None, progress=None)
     again = replace(again, heard=NOTHING_HEARD, estimated_end=None)
     return with_errors(again, (replace(error, handled=True, time=now),))
+
+
+def retry(activity: Activity, now: datetime, error: ActivityError) -> Activity:
+    """Queue work that has failed for another attempt, after a pause that doubles with each failure.
+
+    Lost work is run again without one: that was not its own fault, and those who wait have lost time already.
+    """
+    again = run_again(activity, now, error)
+    failures = activity.attempt - activity.recovered
+    pause = activity.work.retry_after
+    for _ in range(failures - 1):
+        if pause >= _LONGEST_PAUSE:
+            break
+        pause *= 2
+    return replace(again, begins=add(now, min(pause, _LONGEST_PAUSE))) if pause else again
 
 
 def recover(activity: Activity, now: datetime, error: ActivityError) -> Activity:
@@ -79,11 +101,12 @@ def end(
 ) -> Activity:
     """End the activity. Unless a client chose its termination time, that is now the end plus the time to keep.
 
-    What has expired stays so: nobody sees it any more, and its end must not bring it back.
+    What has expired stays so: nobody sees it any more, and its end must not bring it back. A member of another
+    activity stays as long as that.
     """
     ended = replace(_enter(activity, phase), ended=now, exit_code=exit_code, results=tuple(results))
     ended = with_errors(ended, errors)
-    if not activity.lifetime_set and not activity.expired(now):
+    if activity.parent is None and not activity.lifetime_set and not activity.expired(now):
         ended = replace(ended, terminates=add(now, activity.work.keep))
     return ended
 
@@ -98,7 +121,7 @@ def abort(
 
 def report_progress(activity: Activity, progress: Progress) -> Activity:
     """Take what running work says of itself; a report without a percentage keeps the last one."""
-    if activity.phase is not Phase.EXECUTING:
+    if not activity.at_work:
         raise InvalidState("only work that runs can report progress", activity.phase)
     percent = progress.percent
     if percent is None and activity.progress is not None:
@@ -109,7 +132,7 @@ def report_progress(activity: Activity, progress: Progress) -> Activity:
 
 def estimate(activity: Activity, end: datetime) -> Activity:
     """Take when running work is likely to end."""
-    if activity.phase is not Phase.EXECUTING:
+    if not activity.at_work:
         raise InvalidState("only work that runs has an end to estimate", activity.phase)
     return (
         activity

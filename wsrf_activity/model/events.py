@@ -44,6 +44,8 @@ _SHOWN: Final = (
     "engine",
     "engine_job",
     "exit_code",
+    "parent",
+    "members",
 )
 _FROM_THE_FIRST: Final = ("service", "created")  #: these never change
 _USUAL: Final = {field.name: field.default for field in fields(Activity) if field.name in _SHOWN}

@@ -15,6 +15,7 @@ class Filter:
     group: str | None = None
     run_id: str | None = None
     service: str | None = None
+    parent: str | None = None
     created_after: datetime | None = None
     after: tuple[datetime, str] | None = None
     limit: int = 100

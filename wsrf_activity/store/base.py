@@ -80,6 +80,14 @@ class Records(Protocol):
         That is where version, phase or fence are not those of ``old`` any more.
         """
 
+    def insert_many(self, added: Sequence[Activity], events: Sequence[Event]) -> None:
+        """Add activities without request ids, of which nobody can know yet, at no more cost than one statement."""
+
+    def save_many(self, pairs: Sequence[tuple[Activity, Activity]], events: Sequence[Event]) -> bool:
+        """Write the next version of each, the new one second, as ``save`` does; their groups stay. False where one has
+        changed.
+        """
+
     def remove(
         self, folders: Mapping[str, str], end: Termination, *, expired_by: datetime | None = None
     ) -> Sequence[str]:
@@ -98,6 +106,10 @@ class Records(Protocol):
         """What concerns subscriptions, pull points, and the log that they read."""
 
     @property
+    def families(self) -> "Families":
+        """What concerns activities that belong together."""
+
+    @property
     def servers(self) -> "Servers":
         """What concerns servers that share the database; of a store that is not ``shared`` nobody asks for it."""
 
@@ -105,7 +117,10 @@ class Records(Protocol):
         """Return who has work in the queue, at a cost that does not grow with the queues."""
 
     def next_queued(self, owner: str, count: int, now: datetime) -> Sequence[Activity]:
-        """Return an owner's oldest queued activities, locked against other servers where there are any."""
+        """Return an owner's oldest activities that are queued and may begin by now, locked against other servers."""
+
+    def next_begin(self, now: datetime) -> datetime | None:
+        """Return when the first work may begin that is queued for later."""
 
     def tell_of_queue(self) -> None:
         """Have other servers look at the queue: there is more in it than was taken, and what this transaction looked
@@ -228,6 +243,44 @@ class Subscriptions(Protocol):
 
     def fill(self, pull_point_id: str) -> Sequence[str]:
         """Return the subscriptions that fill a pull point."""
+
+
+class Families(Protocol):
+    """Activities that belong together: members of one, and those that come after others; in one transaction."""
+
+    def lock(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
+        """Return those of these that there are, in the order of their ids, as ``get_to_change`` does each of them."""
+
+    def live_below(self, activity_id: str) -> Sequence[Sequence[str]]:
+        """Return the members that have not ended, and theirs, by how deep they are: the deepest first."""
+
+    def below(self, activity_ids: Sequence[str]) -> Sequence[str]:
+        """Return all members of these, and theirs: the deepest first."""
+
+    def members(
+        self, parent: str, after: tuple[datetime, str] | None = None, limit: int | None = None
+    ) -> Sequence[Activity]:
+        """Return a parent's members, the oldest first, from beyond creation time and id of ``after``."""
+
+    def follow(self, parent: str, terminates: datetime | None) -> None:
+        """Let the members of an activity, and theirs, stay as long as it does, but for those that a client wants gone
+        sooner. Nobody is told, and no version counts it: that of the parent does.
+        """
+
+    def add_needs(self, needs: Sequence[tuple[str, str]]) -> None:
+        """Note of pairs that the first comes after the second."""
+
+    def dependants(self, activity_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return pairs of who waits, and for which of these."""
+
+    def completed(self, activity_ids: Sequence[str]) -> None:
+        """Let nobody wait for these any more."""
+
+    def waiting(self, activity_ids: Sequence[str]) -> Collection[str]:
+        """Return those of these that still wait for others."""
+
+    def forget_needs(self, activity_ids: Sequence[str]) -> None:
+        """Let these wait for nobody any more."""
 
 
 class Servers(Protocol):

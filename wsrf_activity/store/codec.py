@@ -81,6 +81,16 @@ def activity_row(activity: Activity) -> dict[str, Any]:
     return row
 
 
+def as_it_was(activity: Activity) -> dict[str, Any]:
+    """Return the values that the compare side of a change of an activity binds."""
+    return {
+        "of": activity.id,
+        "was_version": activity.version,
+        "was_phase": activity.phase.value,
+        "was_fence": activity.fence,
+    }
+
+
 def read_activity(row: RowMapping | Mapping[str, Any]) -> Activity:
     """Return the activity of a row."""
     document = row["document"]
@@ -156,6 +166,8 @@ def _field(name: str, value: Any) -> Any:
             return _span(value)
         case Progress():
             return [value.percent, value.message]
+        case Members():
+            return list(dataclasses.astuple(value))
         case tuple() if name == "errors":
             return [_error(error) for error in value]
         case tuple() if name == "results":
@@ -349,6 +361,7 @@ _FIELDS: dict[str, Callable[[Any], Any]] = {
     "groups": tuple,
     "work_limit": _read_span,
     "progress": lambda stored: Progress(*stored),
+    "members": lambda stored: Members(*stored),
     "errors": lambda stored: tuple(map(_read_error, stored)),
     "results": lambda stored: tuple(map(_read_result, stored)),
     **dict.fromkeys(("created", "started", "ended", "terminates", "estimated_end"), datetime.fromisoformat),

@@ -35,6 +35,7 @@ T = TypeVar("T")
 BATCH = 512  #: changes that one commit may carry
 POOL = 8  #: connections to PostgreSQL
 STOPPED = "the server is stopping; ask again when it is back"
+_DEADLOCKS = 10  #: in a row that a transaction may be the victim of
 
 
 def prepare(url: URL) -> None:
@@ -196,6 +197,11 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def _is_deadlock(error: BaseException | None) -> bool:
+    """Whether PostgreSQL has ended a transaction for another one's sake (SQLSTATE 40P01)."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "40P01"
+
+
 _NOTIFY = text(f"SELECT pg_notify('{CHANNEL}', :payload)")
 
 
@@ -251,6 +257,16 @@ class Pooled(Database):
         self._engine.dispose()
 
     def _run(self, transaction: Transaction[T]) -> T:
+        """Run a transaction; once more where the database has ended it since it and another waited for each other."""
+        for _ in range(_DEADLOCKS):
+            try:
+                return self._run_once(transaction)
+            except Unavailable as error:
+                if not _is_deadlock(error.__cause__):
+                    raise
+        return self._run_once(transaction)
+
+    def _run_once(self, transaction: Transaction[T]) -> T:
         notices: list[Notice] = []
         committing = False
         try:

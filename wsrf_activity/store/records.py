@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wsrf_activity.model.activity import Activity
@@ -12,6 +12,7 @@ from wsrf_activity.model.events import TERMINATED, Event, Termination
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import codec
+from wsrf_activity.store.families import SAVE, Families
 from wsrf_activity.store.notices import Notice
 from wsrf_activity.store.servers import Servers
 from wsrf_activity.store.subscriptions import Subscriptions
@@ -66,8 +67,8 @@ class Records:
         """Write the next version of an activity; False where it has changed since ``old`` was read."""
         if new is old:
             return True
-        unchanged = {"of": old.id, "was_version": old.version, "was_phase": old.phase.value, "was_fence": old.fence}
-        changed = self._connection.execute(_SAVE, {**codec.activity_row(new), **unchanged}).rowcount == 1
+        values = {**codec.activity_row(new), **codec.as_it_was(old)}
+        changed = self._connection.execute(SAVE, values).rowcount == 1
         if changed:
             if new.groups != old.groups:
                 self._connection.execute(delete(groups).where(groups.c.activity_id == new.id))
@@ -75,6 +76,27 @@ class Records:
             self.log(events)
             self._announce(new)
         return changed
+
+    def insert_many(self, added: Sequence[Activity], events: Sequence[Event]) -> None:
+        """Add activities that nobody can know yet, so that other servers hear no more than that there is work."""
+        if added:
+            self.families.insert(added)
+            for activity in added:
+                self._set_groups(activity)
+            self.log(events)
+            if any(activity.phase is Phase.QUEUED for activity in added):
+                self.tell_of_queue()
+
+    def save_many(self, pairs: Sequence[tuple[Activity, Activity]], events: Sequence[Event]) -> bool:
+        """Write the next version of each, whose groups stay; False where one has changed since it was read."""
+        if not pairs:
+            return True
+        if not self.families.save(pairs):
+            return False
+        self.log(events)
+        for _, new in pairs:
+            self._announce(new)
+        return True
 
     def remove(
         self, folders: Mapping[str, str], end: Termination, *, expired_by: datetime | None = None
@@ -99,6 +121,7 @@ class Records:
         self.subscriptions.departed(owed)
         forgotten = [activity_id for activity_id in gone if activity_id not in owed]
         self._connection.execute(delete(groups).where(groups.c.activity_id.in_(gone)))
+        self.families.forget_needs(gone)
         self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(forgotten)))
         self._note_removals(folders[activity_id] for activity_id in gone)
         if self._notices is not None:
@@ -119,6 +142,11 @@ class Records:
         return Subscriptions(self._connection, self._notices)
 
     @property
+    def families(self) -> Families:
+        """The statements about activities that belong together."""
+        return Families(self._connection)
+
+    @property
     def servers(self) -> Servers:
         """The statements about servers that share this database."""
         return Servers(self._connection)
@@ -136,6 +164,10 @@ class Records:
         """Return an owner's oldest queued activities, locked against other servers where the database can."""
         rows = self._connection.execute(_NEXT_QUEUED, {"owner": owner, "now": now, "count": count}).mappings()
         return [codec.read_activity(row) for row in rows]
+
+    def next_begin(self, now: datetime) -> datetime | None:
+        """Return when the first work may begin that is queued for later."""
+        return self._connection.execute(_NEXT_BEGIN, {"now": now}).scalar()
 
     def tell_of_queue(self) -> None:
         """Have other servers look at the queue: there is more in it than was taken, and what this transaction looked
@@ -238,12 +270,6 @@ _LOG = insert(event_log).values(
 )
 _GET = select(activities).where(activities.c.id == bindparam("id"))
 _GET_TO_CHANGE = _GET.with_for_update()
-_SAVE = update(activities).where(
-    activities.c.id == bindparam("of"),
-    activities.c.version == bindparam("was_version"),
-    activities.c.phase == bindparam("was_phase"),
-    activities.c.fence == bindparam("was_fence"),
-)
 _FIRST_QUEUED_OWNER = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
 _NEXT_QUEUED_OWNER = _FIRST_QUEUED_OWNER.where(activities.c.owner > bindparam("after"))
 _NEXT_QUEUED = (
@@ -252,10 +278,14 @@ _NEXT_QUEUED = (
         activities.c.phase == Phase.QUEUED.value,
         activities.c.owner == bindparam("owner"),
         or_(activities.c.terminates.is_(None), activities.c.terminates > bindparam("now")),
+        or_(activities.c.begins.is_(None), activities.c.begins <= bindparam("now")),
     )
     .order_by(activities.c.created, activities.c.id)
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
+)
+_NEXT_BEGIN = select(func.min(activities.c.begins)).where(
+    activities.c.begins > bindparam("now"), activities.c.phase == Phase.QUEUED.value
 )
 
 
@@ -269,8 +299,10 @@ def _not_of_others(server_id: str) -> ColumnElement[bool]:
 
 
 def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
+    # Of a parent's members, and of no other index, SQLite would know no better which one to use.
+    whose = activities.c.owner if wanted.parent is None else activities.c.owner.concat("")
     query = select(activities).where(
-        activities.c.owner == owner, or_(activities.c.terminates.is_(None), activities.c.terminates > now)
+        whose == owner, or_(activities.c.terminates.is_(None), activities.c.terminates > now)
     )
     created, key = activities.c.created, activities.c.id
     if wanted.group is not None:
@@ -283,6 +315,8 @@ def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
         query = query.where(activities.c.run_id == wanted.run_id)
     if wanted.service is not None:
         query = query.where(activities.c.service == wanted.service)
+    if wanted.parent is not None:
+        query = query.where(activities.c.parent == wanted.parent)
     if wanted.created_after is not None:
         query = query.where(created > wanted.created_after)
     if wanted.after is not None:

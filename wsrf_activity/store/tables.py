@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
@@ -40,6 +40,8 @@ class Moment(TypeDecorator[datetime]):
 #: 64 bits on PostgreSQL; SQLite numbers rows by itself only for its own INTEGER.
 Serial = BigInteger().with_variant(Integer(), "sqlite")
 
+_BEGINS = text("begins IS NOT NULL")
+
 activity = Table(
     "activity",
     metadata,
@@ -68,6 +70,8 @@ activity = Table(
     Index("ix_activity_phase", "phase", "owner", "created", "id"),
     Index("ix_activity_terminates", "terminates"),
     Index("ix_activity_parent", "parent", "created", "id"),
+    # Few have it, and only while they are queued.
+    Index("ix_activity_begins", "begins", sqlite_where=_BEGINS, postgresql_where=_BEGINS),
 )
 
 #: Which activities wait for others to complete; a line goes when the one that is needed has.

@@ -47,7 +47,9 @@ def movers() -> st.SearchStrategy[Change]:
     return st.one_of(
         st.builds(lambda now: lambda old: changes.begin(old, now), times),
         st.builds(lambda now, error: lambda old: changes.run_again(old, now, error), times, errors),
+        st.builds(lambda now, error: lambda old: changes.retry(old, now, error), times, errors),
         st.builds(lambda now, error: lambda old: changes.recover(old, now, error), times, errors),
+        st.just(changes.release),
         st.builds(lambda now, reason: lambda old: changes.abort(old, now, reason), times, texts),
         enders(),
     )
@@ -144,6 +146,21 @@ def test_the_first_start_is_the_start() -> None:
     assert (second.started, second.attempt, second.fence) == (NOON, 2, 2)
     assert again.errors[0].handled
     assert (again.engine_job, again.progress) == (None, None)
+
+
+def test_the_pause_before_a_retry_doubles_up_to_an_hour() -> None:
+    """Only failures count: lost work is run again at once, and makes no later pause longer."""
+    minutes = timedelta(minutes=1)
+    running = changes.begin(activity(work=Work(argv=("true",), retry_after=10 * minutes)), NOON)
+    running = changes.begin(changes.recover(running, NOON, _error(0, handled=False)), NOON)
+    assert running.begins is None
+    for pause in (10, 20, 40, 60, 60):
+        queued = changes.retry(running, NOON, _error(1, handled=False))
+        assert queued.begins == NOON + pause * minutes
+        running = changes.begin(queued, NOON)
+        assert running.begins is None
+    at_once = changes.begin(activity(), NOON)
+    assert changes.retry(at_once, NOON, _error(1, handled=False)).begins is None
 
 
 @pytest.mark.parametrize("allowed", [0, 1, 5])

@@ -14,6 +14,8 @@ def upgrade() -> None:
     op.add_column("activity", sa.Column("parent", sa.String(64)))
     op.add_column("activity", sa.Column("begins", sa.BigInteger))
     op.create_index("ix_activity_parent", "activity", ["parent", "created", "id"])
+    begins = sa.text("begins IS NOT NULL")
+    op.create_index("ix_activity_begins", "activity", ["begins"], sqlite_where=begins, postgresql_where=begins)
     op.create_table(
         "need",
         sa.Column("activity_id", sa.String(64), primary_key=True),
