@@ -4,19 +4,19 @@ An operation's request is the element ``{namespace}NAME``, whose children are it
 work returns a value, that is the element ``{namespace}NAMEResult``. The schema declares both and imports nothing.
 """
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import cast
+from typing import Any, cast
 
 from lxml import etree
 
+from wsrf_activity.model import ns
 from wsrf_activity.model.errors import InvalidParameter
+from wsrf_activity.model.violations import violation
 
 NAMESPACE = "urn:wsrf-activity:service:"  #: of the messages of a service, with its name, where nothing is said
-_EXPECTED = re.compile(r"Expected is (?:one of )?\( ([^)]*) \)")
-_NAME = re.compile(r"\{[^}]*\}")
+_NIL = f"{{{ns.XSI}}}nil"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,49 +88,44 @@ class Interface:
         """Return the values of a request whose arguments are all simple."""
         found: dict[str, list[str]] = {}
         for child in request.iterchildren("*"):
-            found.setdefault(etree.QName(child).localname, []).append(child.text or "")
+            found.setdefault(etree.QName(child).localname, []).append(_text(child))
         return found
 
     def _wrong(self, request: etree._Element) -> InvalidParameter:
-        """Say what is wrong first, and of which parameter; in a list of records also in which row and column."""
+        """Return what is wrong first, in words."""
         schema = etree.XMLSchema(etree.fromstring(self.schema))  # its own: a schema's log is shared by all its users
         schema.validate(request)
-        error = cast("Sequence[etree._LogEntry]", schema.error_log)[0]
-        message = _NAME.sub("", error.message)
-        names = list(self._place(request, error.path))
-        parameter = names[0][0] if names else self._missing(request, message)
-        row = names[0][1] if names and self._repeats(request, names[0][0]) else None
-        column = names[1][0] if len(names) > 1 else None
-        where = "".join(
-            [f"parameter {parameter}" if parameter else "the request", f", row {row}" if row else "",
-             f", column {column}" if column else ""]
-        )  # fmt: skip
-        return InvalidParameter(f"{where}: {message}", parameter, row, column)
-
-    def _place(self, request: etree._Element, path: str | None) -> Iterator[tuple[str, int]]:
-        """Yield the names on the way from the request to what is wrong, each with its number among its namesakes."""
-        found = request.getroottree().xpath(path) if path else []
-        element = found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else None
-        way: list[tuple[str, int]] = []
-        while element is not None and element is not request:
-            namesakes = sum(1 for _ in element.itersiblings(element.tag, preceding=True))
-            way.append((etree.QName(element).localname, namesakes + 1))
-            element = element.getparent()
-        yield from reversed(way)
-
-    def _repeats(self, request: etree._Element, name: str) -> bool:
         operation = self.operation(str(request.tag))
-        return operation is not None and any(each.name == name and each.repeats for each in operation.arguments)
-
-    def _missing(self, request: etree._Element, message: str) -> str | None:
-        """Return the parameter that a message about the whole request is about."""
-        expected = _EXPECTED.search(message)
-        return expected.group(1).split(",")[0].strip() if expected else None
+        found = cast("Sequence[etree._LogEntry]", schema.error_log)
+        return violation(request, found, operation.arguments if operation else ())
 
 
 def canonical(request: etree._Element) -> bytes:
-    """Return a request as it is kept: the same for the same values, whatever prefixes it came with."""
-    return etree.tostring(request, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+    """Return a request as it is kept: the same for the same values, however it was written.
+
+    Left out are prefixes, white space between elements, comments and all attributes but ``xsi:nil``.
+    """
+    return etree.tostring(_rebuilt(request, None), method="c14n", exclusive=True)
+
+
+def _rebuilt(element: etree._Element, parent: etree._Element | None) -> etree._Element:
+    namespace = etree.QName(element).namespace
+    names: Any = {None: namespace} if namespace and parent is None else {}
+    nil = {_NIL: "true"} if element.get(_NIL) in ("true", "1") else {}
+    if parent is None:
+        built = etree.Element(element.tag, nil, nsmap=names)
+    else:
+        built = etree.SubElement(parent, element.tag, nil)
+    for child in element.iterchildren("*"):
+        _rebuilt(child, built)
+    if not len(built):
+        built.text = _text(element)
+    return built
+
+
+def _text(element: etree._Element) -> str:
+    """Return the text of an element without children, whatever comments part it."""
+    return (element.text or "") + "".join(each.tail or "" for each in element)
 
 
 def _check_text(operation: Operation, known: Mapping[str, Argument], name: str, values: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from uuid import UUID
 from spyne.model import ByteArray, ComplexModel, ModelBase
 from spyne.model import primitive as spyne
 
+from wsrf_activity.model import violations
 from wsrf_activity.types import lexical
 from wsrf_activity.types.errors import Unsuitable
 from wsrf_activity.types.facets import Facets, merged
@@ -27,7 +28,7 @@ from wsrf_activity.types.models import built_in
 NOTHING: Any = object()  #: stands for a default that is not there
 
 
-class Span(spyne.Duration.customize(pattern=r"-?P(0+Y)?(0+M)?([0-9]+D)?(T.*)?")):  # type: ignore[misc]  # Spyne's
+class Span(spyne.Duration.customize(pattern=violations.SPAN)):  # type: ignore[misc]  # Spyne's
     """A duration that has a length: one of years or months has none of its own, and Python's timedelta has neither."""
 
     __type_name__ = "Span"
@@ -73,9 +74,7 @@ _SIMPLE: dict[Any, Simple] = {
     time: Simple(model=spyne.Time, shown="a time", fits=_is(time)),
     timedelta: Simple(model=Span, shown="a timedelta", fits=_is(timedelta)),
     UUID: Simple(
-        model=spyne.Unicode.customize(
-            pattern=r"\s*[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\s*", type_name="Uuid"
-        ),
+        model=spyne.Unicode.customize(pattern=violations.UUID, type_name="Uuid"),
         shown="a UUID",
         fits=_is(UUID),
         native=str,
