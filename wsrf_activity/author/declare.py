@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, overload
 
 from wsrf_activity.model.activity import RestartPolicy
+from wsrf_activity.model.interfaces import COMMON_OPERATIONS
 from wsrf_activity.model.lifetime import parse_duration
 from wsrf_activity.types.errors import Unsuitable
 from wsrf_activity.types.kinds import Member
@@ -203,6 +204,8 @@ def _state(state: Any) -> Any:
 def _check(declaration: Declaration) -> None:
     """Raise ValueError where options and parameters do not go together."""
     said, signature = declaration.policies, declaration.signature
+    if declaration.name in COMMON_OPERATIONS:
+        raise ValueError(f"every service has an operation {declaration.name} already; give this one another name")
     for option in ("each", "times"):
         named = getattr(said, option)
         if named is not None and signature.member(named) is None:

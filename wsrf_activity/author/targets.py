@@ -120,8 +120,7 @@ def _import_file(target: Target) -> ModuleType:
 
 
 def _import_module(target: Target) -> ModuleType:
-    if target.folder is not None:
-        _on_path(target.folder.absolute())
+    _on_path((target.folder or Path()).absolute())
     try:
         return importlib.import_module(target.module)
     except ModuleNotFoundError as error:

@@ -16,6 +16,13 @@ from wsrf_activity.model.errors import InvalidParameter
 from wsrf_activity.model.violations import violation
 
 NAMESPACE = "urn:wsrf-activity:service:"  #: of the messages of a service, with its name, where nothing is said
+#: The names of the operations that every service's port type has.
+COMMON_OPERATIONS = frozenset(
+    {"CreateActivity", "ListActivities", "Wait", "Abort", "Destroy", "SetTerminationTime", "Subscribe"}
+    | {"GetCurrentMessage", "GetResourcePropertyDocument", "GetResourceProperty", "GetMultipleResourceProperties"}
+    | {"QueryResourceProperties", "SetResourceProperties", "InsertResourceProperties", "UpdateResourceProperties"}
+    | {"DeleteResourceProperties", "PutResourcePropertyDocument"}
+)
 _NIL = f"{{{ns.XSI}}}nil"
 
 

@@ -31,7 +31,8 @@ class Described:
 
 def describe(target: str, folder: Path, *, name: str | None = None, namespace: str | None = None) -> Described:
     """Return what is in a target, as it is written in ``folder``; raises SettingsError with one line."""
-    command = [sys.executable, "-m", "wsrf_activity.author", "describe"]
+    # -P: a file of the author's that is named as a module of Python's must not take its place.
+    command = [sys.executable, "-P", "-m", "wsrf_activity.author", "describe"]
     command += ["--name", name] if name else []
     command += [f"--namespace={namespace}"] if namespace else []
     environ = {key: value for key, value in os.environ.items() if not key.startswith(_SECRETS)}

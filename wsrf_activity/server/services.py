@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from wsrf_activity.model.activity import COMMAND_SERVICE, DEFAULT_ENGINE, RECOVERIES, RestartPolicy, ResultSpec
 from wsrf_activity.model.errors import InvalidParameter
-from wsrf_activity.model.interfaces import NAMESPACE, Interface
+from wsrf_activity.model.interfaces import COMMON_OPERATIONS, NAMESPACE, Interface
 from wsrf_activity.model.services import Parameter, ParameterType, Service, placeholders
 from wsrf_activity.model.tables import SettingsError, Table, flag, span, text, whole
 from wsrf_activity.server.functions import Described, describe
@@ -155,6 +155,8 @@ def _command_service(name: str, table: Table, recoveries: int) -> tuple[Service,
         **_policies(table, recoveries),
     )
     _check(service, table)
+    if name in COMMON_OPERATIONS:
+        raise SettingsError(f"{table.name}: every service has an operation {name} already; give this one another name")
     namespace = table.take("namespace", _uri, f"{NAMESPACE}{name}")
     try:
         return service, command_interface(service, namespace)

@@ -9,6 +9,7 @@ from spyne.model import primitive as spyne
 
 from wsrf_activity.model.interfaces import Argument, Interface, Operation
 from wsrf_activity.model.services import Parameter, Service
+from wsrf_activity.types.models import PATTERN
 from wsrf_activity.types.patterns import as_xml_schema
 from wsrf_activity.types.schema import Messages, write_schema
 
@@ -93,7 +94,7 @@ def _facets(parameter: Parameter) -> dict[str, Any]:
     if parameter.choices and parameter.type != "boolean":
         found["values"] = list(dict.fromkeys(parameter.choices))
     if parameter.pattern is not None and parameter.type not in _REWRITTEN:
-        found["pattern"] = as_xml_schema(parameter.pattern)
+        found[PATTERN] = as_xml_schema(parameter.pattern)
     return {name: value for name, value in found.items() if value is not None}
 
 

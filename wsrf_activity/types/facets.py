@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from wsrf_activity.types.errors import Unsuitable
+from wsrf_activity.types.models import PATTERN
 
 _ELSEWHERE = {"ge": "min", "le": "max", "gt": "above", "lt": "below"}  #: as other libraries' annotations call them
 _LENGTHS = ("min_length", "max_length")
@@ -43,7 +44,7 @@ class Facets:
 
 
 def _spyne(given: Mapping[str, Any]) -> dict[str, Any]:
-    names = {**_BOUNDS, "min_length": "min_len", "max_length": "max_len", "pattern": "pattern"}
+    names = {**_BOUNDS, "min_length": "min_len", "max_length": "max_len", "pattern": PATTERN}
     return {names[name]: value for name, value in given.items()}
 
 

@@ -19,6 +19,7 @@ _BUILT_IN = frozenset(
     | {"nonPositiveInteger", "negativeInteger", "nonNegativeInteger", "positiveInteger", "long", "int", "short"}
     | {"byte", "unsignedLong", "unsignedInt", "unsignedShort", "unsignedByte"}
 )
+PATTERN = "xml_pattern"  #: an attribute of ours: what Spyne calls pattern, it compiles as one of Python's
 _FACETS = {
     "ge": "minInclusive",
     "le": "maxInclusive",
@@ -29,6 +30,7 @@ _FACETS = {
     "total_digits": "totalDigits",
     "fraction_digits": "fractionDigits",
     "pattern": "pattern",
+    PATTERN: "pattern",
 }
 
 

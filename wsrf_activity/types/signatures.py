@@ -76,9 +76,12 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         documentation=inspect.getdoc(function),
     )
     try:
-        write_schema("urn:checked", [signature.messages])  # what Spyne's own types hold is seen only there
+        _schema(
+            "urn:checked", signature
+        )  # what Spyne's own types hold, and facets that contradict, are seen only there
     except (Unsuitable, etree.LxmlError, ValueError) as error:
-        raise Unsuitable(f"{name}: {error}") from None
+        said = str(error).replace("{http://www.w3.org/2001/XMLSchema}", "")
+        raise Unsuitable(f"{name}: {said}") from None
     return signature
 
 
@@ -162,4 +165,7 @@ def check(signature: Signature, element: etree._Element, namespace: str) -> None
 
 
 def _parsed(document: bytes) -> etree._Element:
-    return etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
+    parser = etree.XMLParser(
+        resolve_entities=False, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
+    )
+    return etree.fromstring(document, parser)

@@ -1,12 +1,13 @@
 """What a caller is told of a request that is not what an operation's schema says, and requests made from texts."""
 
 import threading
+from pathlib import Path
 
 import pytest
 from lxml import etree
 
 from wsrf_activity.model.errors import InvalidParameter
-from wsrf_activity.model.interfaces import Argument, Interface, Operation, canonical
+from wsrf_activity.model.interfaces import COMMON_OPERATIONS, Argument, Interface, Operation, canonical
 from wsrf_activity.model.violations import SPAN
 
 NAMESPACE = "urn:test:words"
@@ -191,6 +192,12 @@ def test_texts_that_make_no_request(texts: dict[str, list[str]], said: str) -> N
     with pytest.raises(InvalidParameter) as error:
         WORDS.document(COUNT, texts)
     assert error.value.description.startswith(said)
+
+
+def test_the_operations_that_all_have_are_those_of_the_contract() -> None:
+    wsdl = etree.parse(Path(__file__).parents[3] / "wsdl" / "activity.wsdl")
+    port_type = "{http://schemas.xmlsoap.org/wsdl/}portType"
+    assert {each.get("name") for each in wsdl.iterfind(f"{port_type}/*")} - {None} == COMMON_OPERATIONS
 
 
 def test_operations_are_found_by_element_and_by_service() -> None:
