@@ -39,6 +39,9 @@ _DATE = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?")
 _DURATION = re.compile(
     r"-?P(?=.)(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?=.)(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?"
 )
+#: Characters of a reference (RFC 3986), and those of other languages; none of an address of IPv6.
+_URI = re.compile(r"(?:[^\s<>\"{}|\\^`\[\]%#]|%[0-9A-Fa-f]{2})*(?:#(?:[^\s<>\"{}|\\^`\[\]%#]|%[0-9A-Fa-f]{2})*)?")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _FREE: tuple[ParameterType, ...] = ("string", "uri")  #: types of which a caller writes nearly any text
 _DASHED: tuple[ParameterType, ...] = (*_FREE, "duration")  #: types whose texts may begin with a dash and a letter
 _BOOLEANS = {"true": "true", "1": "true", "false": "false", "0": "false"}
@@ -60,9 +63,12 @@ def _is_datetime(text: str) -> bool:
 
 
 def _is_uri(text: str) -> bool:
+    before, colon, _ = text.partition(":")
+    if colon and not _SCHEME.fullmatch(before) and not re.search("[/?#]", before):
+        return False
     try:
-        return bool(urlsplit(text)) and text.isprintable() and not re.search(r"[\s<>\"{}|\\^`]", text)
-    except ValueError:
+        return text.isprintable() and _URI.fullmatch(text) is not None and urlsplit(text).port != 0
+    except ValueError:  # a port that is no number
         return False
 
 

@@ -12,6 +12,13 @@ from typing import Any
 from wsrf_activity.model.interfaces import Argument, Interface, Operation
 from wsrf_activity.model.tables import SettingsError
 
+#: Finds the packages where the server does.
+_PROGRAM = """
+import json, sys
+sys.path[:] = json.loads(sys.argv[1])
+from wsrf_activity.author.__main__ import main
+sys.exit(main(sys.argv[2:]))
+"""
 _PATIENCE = 120.0  #: seconds that author code may take to be imported
 _SECRETS = ("WSRF_ACTIVITY_", "PG")  #: how the names of variables begin that author code is not shown
 
@@ -32,7 +39,14 @@ class Described:
 def describe(target: str, folder: Path, *, name: str | None = None, namespace: str | None = None) -> Described:
     """Return what is in a target, as it is written in ``folder``; raises SettingsError with one line."""
     # -P: a file of the author's that is named as a module of Python's must not take its place.
-    command = [sys.executable, "-P", "-m", "wsrf_activity.author", "describe"]
+    command = [
+        sys.executable,
+        "-P",
+        "-c",
+        _PROGRAM,
+        json.dumps([os.path.abspath(each) for each in sys.path]),
+        "describe",
+    ]
     command += ["--name", name] if name else []
     command += [f"--namespace={namespace}"] if namespace else []
     environ = {key: value for key, value in os.environ.items() if not key.startswith(_SECRETS)}

@@ -223,3 +223,31 @@ def test_work_carries_what_the_service_says() -> None:
     work = service.work({}, KEEP)
     assert (work.restart, work.retries, work.media_type, work.keep) == (RestartPolicy.RERUN, 3, "text/plain", KEEP)
     assert ad_hoc("a | b", KEEP).argv == ("/bin/sh", "-c", "a | b")
+
+
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        ("date", ("2020-02-29", " 2020-01-01Z "), ("2021-02-29", "today", "2020-1-1", "20200101")),
+        ("datetime", ("2020-01-01T00:00:00Z", "2020-01-01T24:00:00"), ("2020-01-01", "2020-01-01 00:00:00", "now")),
+        ("duration", ("P1Y2M3DT4H5M6.7S", "-PT1S", "P0D"), ("P", "PT", "1 day", "P1W", "P1DT")),
+        (
+            "uri",
+            ("https://example.org:80/a?b#c", "../a", "urn:a:b"),
+            ("a b", "1:2", "http://a:b/", "a%zz", "a#b#c", "<a>"),
+        ),
+    ],
+)
+def test_times_and_references_are_checked(type_: ParameterType, good: tuple[str, ...], bad: tuple[str, ...]) -> None:
+    parameter = Parameter(name="p", type=type_)
+    assert [parameter.check(text) for text in good] == [text.strip() for text in good]
+    for text in bad:
+        with pytest.raises(InvalidParameter, match="accepted: a "):
+            parameter.check(text)
+
+
+@pytest.mark.parametrize(("type_", "text"), [("uri", "-rf"), ("duration", "-P1D")])
+def test_no_type_lets_a_value_pose_as_an_option(type_: ParameterType, text: str) -> None:
+    service = Service(name="s", command=("run", "{p}"), parameters=(Parameter(name="p", type=type_),))
+    with pytest.raises(InvalidParameter, match="must not begin with a dash"):
+        service.work({"p": text}, KEEP)

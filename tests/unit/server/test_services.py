@@ -1,9 +1,11 @@
 """Services as the TOML file has them: every mistake is told when the file is read, not when a caller comes."""
 
 import tomllib
+from collections.abc import Mapping
 
 import pytest
 
+from wsrf_activity.model.services import Service
 from wsrf_activity.model.tables import SettingsError, Table
 from wsrf_activity.server.services import read_services
 
@@ -15,7 +17,7 @@ def refused(toml: str) -> str:
     return str(error.value)
 
 
-def read(toml: str) -> object:
+def read(toml: str) -> Mapping[str, Service]:
     table = Table("", tomllib.loads(toml))
     services = read_services(table.table("services"), 5).services
     table.done()
@@ -41,6 +43,12 @@ def read(toml: str) -> object:
         ("command = ['a']\nkeep = 14", "services.s.keep"),
         ("command = ['a']\nwork_limit = 'PT0S'", "services.s.work_limit"),
         ("command = ['a']\nengine = 1", "services.s.engine"),
+        ("command = ['a']\nretry_after = 5", "services.s.retry_after"),
+        ("command = ['a']\neach = 'p'", "services.s.each: there is no parameter p; there is: none"),
+        ("command = ['a']\nparameters.p = {}\ntimes = 'p'", "services.s.times: the parameter p is not an integer"),
+        ("command = ['a']\nparameters.p.type = 'integer'\ntimes = 'p'\neach = 'p'", "services.s: each and times"),
+        ("command = ['a']\nparameters.p = { type = 'date', min = 1 }", "services.s.parameters.p: min and max are for"),
+        ("command = ['a']\nparameters.p = { type = 'date', default = 'now' }", "services.s.parameters.p.default"),
         ("command = ['a']\nsynchronous = 'no'", "services.s.synchronous"),
         ("command = ['a']\ncomand = 'b'", "services.s.comand"),
         ("command = ['a']\nresults.stdout.path = 'x'", "services.s.results.stdout"),
@@ -80,3 +88,16 @@ def test_names_that_a_service_cannot_have(name: str) -> None:
 
 def test_a_default_makes_a_parameter_optional_unless_it_is_said() -> None:
     assert read("[services.s]\ncommand = ['a']\nparameters.p = { default = false, type = 'boolean' }")
+
+
+def test_times_of_toml_are_values() -> None:
+    said = "parameters.p = { type = 'datetime', default = 2020-01-01T00:00:00Z }\nparameters.q.choices = [2020-01-01]"
+    service = read(f"[services.s]\ncommand = ['a']\n{said}")["s"]
+    assert [each.default for each in service.parameters] == ["2020-01-01T00:00:00Z", None]
+    assert service.parameters[1].choices == ("2020-01-01",)
+
+
+def test_how_many_activities_a_request_starts_and_how_they_are_answered() -> None:
+    said = "synchronous = true\nretry_after = 'PT1M'\ntimes = 'n'\nparameters.n.type = 'integer'"
+    service = read(f"[services.s]\ncommand = ['a']\n{said}")["s"]
+    assert (service.synchronous, service.retry_after.seconds, service.times, service.each) == (True, 60, "n", None)
