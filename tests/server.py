@@ -32,6 +32,7 @@ class Server:
     config: str = ""
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    module: str = "wsrf_activity"  #: what is run, in the way of the command line
     version: str = ns.S11  #: of SOAP, for a client that has no wish of its own
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -45,7 +46,7 @@ class Server:
         self.data.mkdir(parents=True, exist_ok=True)
         (self.data / "config.toml").write_text(self.config)
         (self.data / "server.json").unlink(missing_ok=True)
-        command = [sys.executable, "-m", "wsrf_activity", "serve", "--data", str(self.data), "--port", "0"]
+        command = [sys.executable, "-m", self.module, "serve", "--data", str(self.data), "--port", "0"]
         command += ["--database", self.database] if self.database else []
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

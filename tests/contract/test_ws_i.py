@@ -13,31 +13,30 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import etree
 
+from tests.contract import documents
 from wsrf_activity.model import ns
-from wsrf_activity.soap import contract, description
+from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.soap import contract
 
 HERE = Path(__file__).parents[2]
-DOCUMENTS = ("activity.wsdl", "notification.wsdl", "consumer.wsdl", "metadata.wsdl")
-BASE = "https://example.org:8443/there"
-SCHEMAS = f"{BASE}/activity?xsd="
 WSDL, XSD = f"{{{ns.WSDL}}}", f"{{{ns.XSD}}}"
 SOAP_ENCODING = ("http://schemas.xmlsoap.org/soap/encoding/", "http://www.w3.org/2003/05/soap-encoding")
 REFERENCES = ("ref", "type", "base", "itemType", "memberTypes", "element")
 
-source = pytest.mark.parametrize("document", DOCUMENTS)
+source = pytest.mark.parametrize("document", documents.ALL)
 
 
 @cache
 def _files(document: str) -> tuple[bytes, ...]:
     """Both forms of a WSDL, then the schemas that the first of them leads to."""
-    wsdl = description.wsdl(document, BASE, SCHEMAS)
+    wsdl = documents.wsdl(document)
     pending, schemas = [wsdl], dict[str, bytes]()
     while pending:
         for location in _locations(etree.fromstring(pending.pop())):
             if location not in schemas:
-                schemas[location] = description.xsd(location.removeprefix(SCHEMAS), SCHEMAS)
+                schemas[location] = documents.xsd(document, location)
                 pending.append(schemas[location])
-    return wsdl, description.single_wsdl(document, BASE), *schemas.values()
+    return wsdl, documents.single(document), *schemas.values()
 
 
 @cache
@@ -196,15 +195,15 @@ def test_actions_of_bindings_are_those_of_the_port_type(document: str) -> None:
 def test_the_element_in_the_body_says_which_operation_it_is() -> None:
     """Among all that is bound at one address and version, be it through several ports or documents."""
     bound: dict[tuple[str, str], list[str]] = {}
-    for document in DOCUMENTS:
+    for document in documents.ALL:
         definitions = _served(document)[0]
-        inputs = {operation.name: element for element, operation in contract.operations(document).items()}
+        inputs = {operation.name: element for element, operation in documents.operations(document).items()}
         for port in definitions.iterfind(f"{WSDL}service/{WSDL}port"):
             binding = definitions.find(f"{WSDL}binding[@name='{_local(port, 'binding')}']")
             assert binding is not None
             found = bound.setdefault((port[0].get("location", ""), port[0].tag), [])
             found += [inputs[operation.get("name", "")] for operation in binding.iterfind(f"{WSDL}operation")]
-    assert len(bound) == 8
+    assert len(bound) == 12
     assert all(len(set(elements)) == len(elements) for elements in bound.values())
 
 
@@ -237,7 +236,7 @@ def test_no_extension_is_required(document: str) -> None:
 @source
 def test_addresses_have_the_scheme_of_the_server(document: str) -> None:
     for scheme in ("http", "https"):
-        definitions = etree.fromstring(description.single_wsdl(document, f"{scheme}://example.org"))
+        definitions = etree.fromstring(documents.single(document, Addresses(f"{scheme}://example.org")))
         locations = [port[0].get("location", "") for port in definitions.iterfind(f"{WSDL}service/{WSDL}port")]
         assert {urlsplit(location).scheme for location in locations} == {scheme}
 

@@ -13,30 +13,30 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from lxml import etree
 
+from tests.contract import documents
+from tests.contract.documents import BASE
+from tests.interfaces import INTERFACES
 from wsrf_activity.model import ns
 from wsrf_activity.soap import contract, description
 
-DOCUMENTS = ("activity.wsdl", "notification.wsdl", "consumer.wsdl", "metadata.wsdl")
-BASE = "https://example.org:8443/there"
 SCHEMAS = f"{BASE}/activity?xsd="
 WSDL, XSD = f"{{{ns.WSDL}}}", f"{{{ns.XSD}}}"
 BINDINGS = (ns.SOAP11_BINDING, ns.SOAP12_BINDING)
 
-source = pytest.mark.parametrize("document", DOCUMENTS)
+source = pytest.mark.parametrize("document", documents.ALL)
 
 
 @cache
 def _source(document: str) -> etree._Element:
-    return etree.parse(contract.home() / "wsdl" / document).getroot()
+    return documents.source(document)
 
 
 @cache
 def _served(document: str) -> tuple[etree._Element, ...]:
     """All that a client may fetch for a WSDL: both forms of it, and the schemas of the one that imports them."""
-    wsdl = etree.fromstring(description.wsdl(document, BASE, SCHEMAS))
-    locations = _values(wsdl, "schemaLocation")
-    schemas = [description.xsd(location.removeprefix(SCHEMAS), SCHEMAS) for location in locations]
-    return wsdl, etree.fromstring(description.single_wsdl(document, BASE)), *map(etree.fromstring, schemas)
+    wsdl = etree.fromstring(documents.wsdl(document))
+    schemas = [documents.xsd(document, location) for location in _values(wsdl, "schemaLocation")]
+    return wsdl, etree.fromstring(documents.single(document)), *map(etree.fromstring, schemas)
 
 
 def _values(root: etree._Element, attribute: str) -> list[str]:
@@ -117,6 +117,7 @@ def _names(schema: etree._Element) -> Iterator[str]:
 @source
 def test_r6_one_prefix_without_hyphen_is_one_namespace(document: str) -> None:
     wsdl_only = {"soap": ns.SOAP11_BINDING, "soap12": ns.SOAP12_BINDING}
+    wsdl_only |= {"svc": INTERFACES[document].namespace} if document in INTERFACES else {}
     for served in _served(document):
         for node in served.iter("*"):
             for prefix, uri in node.nsmap.items():
@@ -127,12 +128,17 @@ def test_r6_one_prefix_without_hyphen_is_one_namespace(document: str) -> None:
 def test_r7_one_document_with_one_target_namespace(document: str) -> None:
     for served in _served(document)[:2]:
         assert not served.findall(f"{WSDL}import")
-    assert _source(document).get("targetNamespace") == ns.PREFIXES[f"act{'wncm'[DOCUMENTS.index(document)]}"]
+    own = INTERFACES[document].namespace if document in INTERFACES else None
+    expected = own or ns.PREFIXES[f"act{'wncm'[documents.SHIPPED.index(document)]}"]
+    assert _source(document).get("targetNamespace") == expected
 
 
-def test_r7_one_port_type_has_all_of_an_activity() -> None:
-    [port_type] = _source("activity.wsdl").iterfind(f"{WSDL}portType")
-    assert port_type.get("name") == "ActivityPortType"
+@pytest.mark.parametrize(("document", "name"), [("activity.wsdl", "Activity"), ("words", "words")])
+def test_r7_one_port_type_has_all_of_an_activity(document: str, name: str) -> None:
+    [port_type] = _source(document).iterfind(f"{WSDL}portType")
+    assert port_type.get("name") == f"{name}PortType"
+    operations = {operation.get("name") for operation in port_type.iterfind(f"{WSDL}operation")}
+    assert {operation.name for operation in contract.operations().values()} <= operations
     properties = contract.clark_name(port_type, port_type.get(f"{{{ns.RP}}}ResourceProperties", ""))
     assert properties == f"{{{ns.ACT}}}ActivityProperties"
 
@@ -187,7 +193,7 @@ def test_locations_are_absolute_and_ours(document: str) -> None:
     wsdl, _, *schemas = _served(document)
     locations = [location for served in (wsdl, *schemas) for location in _values(served, "schemaLocation")]
     assert locations
-    assert all(location.startswith(SCHEMAS) for location in locations)
+    assert all(location.startswith(documents.schemas(document)) for location in locations)
 
 
 @source
@@ -204,12 +210,12 @@ def test_what_is_served_refers_to_nothing_that_was_left_out(document: str) -> No
 @pytest.mark.parametrize("unknown", ["", "../pyproject.toml", "xml.xsd", "activity.wsdl", "/etc/passwd"])
 def test_what_there_is_not_is_not_served(unknown: str) -> None:
     with pytest.raises(KeyError):
-        description.xsd(unknown, SCHEMAS)
+        description.shipped().xsd(unknown, SCHEMAS)
     if unknown != "activity.wsdl":
         with pytest.raises(KeyError):
-            description.wsdl(unknown, BASE, SCHEMAS)
+            description.shipped().wsdl(unknown, BASE, SCHEMAS)
         with pytest.raises(KeyError):
-            description.single_wsdl(unknown, BASE)
+            description.shipped().single_wsdl(unknown, BASE)
 
 
 @pytest.fixture(scope="module")
@@ -222,13 +228,14 @@ def server() -> Iterator[str]:
             url = urlsplit(self.path)
             query = parse_qs(url.query, keep_blank_values=True)
             document = url.path.removeprefix("/")
+            name, described = documents.name(document), documents.place(document).description
             schemas = f"{base}/{document}?xsd="
             if "xsd" in query:
-                self._answer(description.xsd(query["xsd"][0], schemas))
+                self._answer(described.xsd(query["xsd"][0], schemas))
             elif "singleWsdl" in query:
-                self._answer(description.single_wsdl(document, base))
+                self._answer(described.single_wsdl(name, base))
             else:
-                self._answer(description.wsdl(document, base, schemas))
+                self._answer(described.wsdl(name, base, schemas))
 
         def _answer(self, body: bytes) -> None:
             self.send_response(200)
@@ -256,5 +263,5 @@ def test_zeep_lists_it_without_a_warning(document: str, form: str, server: str) 
         [sys.executable, "-W", "error", "-m", "zeep", url], capture_output=True, text=True, timeout=60, check=False
     )
     assert (listing.returncode, listing.stderr) == (0, "")
-    for operation in contract.operations(document).values():
+    for operation in documents.operations(document).values():
         assert listing.stdout.count(f"            {operation.name}(") == 2  # one for each binding

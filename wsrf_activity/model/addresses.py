@@ -2,8 +2,10 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 _ID = r"([A-Za-z0-9_-]{1,64})"
@@ -32,16 +34,34 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
+class Described(NamedTuple):
+    """The interface whose WSDL describes an activity."""
+
+    name: str
+    namespace: str
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     """The addresses below one base URL, which has no slash at its end."""
 
     base: str
+    #: What describes the activities of a service, where it has a WSDL of its own.
+    described: Mapping[str, Described] = field(default_factory=dict, compare=False)
 
     @property
     def service(self) -> str:
         """Where activities are created and listed."""
         return f"{self.base}/activity"
+
+    @property
+    def interfaces(self) -> str:
+        """Where the services that have a WSDL of their own are listed."""
+        return f"{self.base}/service"
+
+    def interface(self, name: str) -> str:
+        """Return where a service with a WSDL of its own is."""
+        return f"{self.interfaces}/{quote(name, safe='')}"
 
     @property
     def input(self) -> str:

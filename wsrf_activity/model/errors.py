@@ -37,6 +37,7 @@
         UnableToGetMessages
         TooBusy
         TooLarge
+      WorkFailed
       Unavailable
 """
 
@@ -117,6 +118,17 @@ class InvalidParameter(Refused):
 
 class RequestConflict(Refused):
     """The same request id came with another request."""
+
+
+class WorkFailed(Problem):
+    """The work that a synchronous call has started did not complete."""
+
+    def __init__(self, description: str, activity_id: str, phase: str, code: str | None = None) -> None:
+        """Name the activity, how it ended, and the code of what ended it."""
+        super().__init__(description)
+        self.activity_id = activity_id
+        self.phase = phase
+        self.code = code
 
 
 class InvalidState(Refused):

@@ -4,6 +4,7 @@ An operation's request is the element ``{namespace}NAME``, whose children are it
 work returns a value, that is the element ``{namespace}NAMEResult``. The schema declares both and imports nothing.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +24,7 @@ COMMON_OPERATIONS = frozenset(
     | {"QueryResourceProperties", "SetResourceProperties", "InsertResourceProperties", "UpdateResourceProperties"}
     | {"DeleteResourceProperties", "PutResourcePropertyDocument"}
 )
-_NIL = f"{{{ns.XSI}}}nil"
+_NIL, _TYPE = f"{{{ns.XSI}}}nil", f"{{{ns.XSI}}}type"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +73,12 @@ class Interface:
 
     def check(self, request: etree._Element) -> None:
         """Raise InvalidParameter, with parameter, row and column, where a request is not what the schema says."""
-        if not _compiled(self.schema).validate(request):
-            raise self._wrong(request)
+        schema = _compiled(self.schema)
+        if schema.validate(request):
+            return
+        alone = _unhinted(request)
+        if not schema.validate(alone):
+            raise self._wrong(alone)
 
     def document(self, operation: Operation, texts: Mapping[str, Sequence[str]]) -> bytes:
         """Return the request that has these values, as texts by argument; raises InvalidParameter."""
@@ -113,6 +118,14 @@ def canonical(request: etree._Element) -> bytes:
     Left out are prefixes, white space between elements, comments and all attributes but ``xsi:nil``.
     """
     return etree.tostring(_rebuilt(request, None), method="c14n", exclusive=True)
+
+
+def _unhinted(request: etree._Element) -> etree._Element:
+    """Copy a request out of its message, without the types that a client's own language has for the values in it."""
+    alone = copy.deepcopy(request)
+    for each in alone.iter("*"):
+        each.attrib.pop(_TYPE, "")
+    return alone
 
 
 def _rebuilt(element: etree._Element, parent: etree._Element | None) -> etree._Element:

@@ -102,7 +102,9 @@ def violation(
         expected = _EXPECTED.search(message)
         names = expected.group(1).split(", ") if expected else []
         if message.startswith("Missing"):
-            return _place(request, element, arguments, names[0] if names else None).wrong(" is missing")
+            needed = {each.name for each in arguments if each.required} if element is request else ()
+            missing = next((name for name in names if name in needed), names[0] if names else None)
+            return _place(request, element, arguments, missing).wrong(" is missing")
         return _unexpected(request, element, names, arguments)
     return _place(request, element, arguments).wrong(f": {_value(messages)}")
 

@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import FrameType
@@ -15,9 +15,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from wsrf_activity.manager import Manager, Publishing, Rules
 from wsrf_activity.manager.slots import Slots
-from wsrf_activity.model.addresses import Addresses
+from wsrf_activity.model.addresses import Addresses, Described
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.filters import Filter
+from wsrf_activity.model.interfaces import Interface
 from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.notify.callbacks import Callbacks
 from wsrf_activity.notify.deliverer import Deliverer
@@ -72,7 +73,7 @@ async def serve_here(
         slots=slots,
     )
     reaper = Reaper(manager, _utc_now)
-    addresses = Addresses(site.base_url)
+    addresses = Addresses(site.base_url, _described(settings.interfaces.values()))
     replies, notifications = Replies(callbacks), Notifications(addresses)
     deliverer = Deliverer(
         manager.telling,
@@ -83,7 +84,7 @@ async def serve_here(
         backoff=settings.backoff,
     )
     manager.tell(deliverer)
-    soap = SoapServer(manager, addresses, settings.envelope, site.gate.login, replies, notifications)
+    soap = _soap(settings, site, manager, addresses, replies, notifications)
     faces = Faces(manager, soap, site.gate, addresses)
     server = HttpServer(_stoppable(application(faces), manager), manager, answers, told)
     try:
@@ -100,6 +101,30 @@ async def serve_here(
         await reaper.stop()
         await manager.stop()
         await database.close()
+
+
+def _described(interfaces: Iterable[Interface]) -> Mapping[str, Described]:
+    return {
+        operation.service: Described(interface.name, interface.namespace)
+        for interface in interfaces
+        for operation in interface.operations
+    }
+
+
+def _soap(
+    settings: Settings,
+    site: Site,
+    manager: Manager,
+    addresses: Addresses,
+    replies: Replies,
+    notifications: Notifications,
+) -> SoapServer:
+    """Raise SettingsError where two services cannot both be served."""
+    interfaces = settings.interfaces.values()
+    try:
+        return SoapServer(manager, addresses, settings.envelope, site.gate.login, replies, notifications, interfaces)
+    except ValueError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _stoppable(app: ASGIApp, manager: Manager) -> ASGIApp:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from wsrf_activity.model import ns
-from wsrf_activity.model.addresses import Addresses, Resource, is_id, read_resource
+from wsrf_activity.model.addresses import Addresses, Described, Resource, is_id, read_resource
 from wsrf_activity.model.errors import NoSuchActivity, NoSuchPullPoint, NoSuchSubscription
 from wsrf_activity.soap import actions, contract
 from wsrf_activity.soap.faults import MAX_TEXT, SoapProblem, addressing
@@ -214,13 +214,22 @@ def reply_headers(
 
 
 def endpoint_reference(
-    addresses: Addresses, activity_id: str | None, version: str | None = None, tag: str | None = None
+    addresses: Addresses,
+    activity_id: str | None,
+    version: str | None = None,
+    tag: str | None = None,
+    *,
+    service: str | None = None,
 ) -> etree._Element:
-    """Return the endpoint reference of an activity, or of the service itself (WS-Addressing 1.0 Core, section 2)."""
-    return reference(addresses, Resource.ACTIVITY, activity_id, version, tag)
+    """Return the endpoint reference of an activity, or of the service itself (WS-Addressing 1.0 Core, section 2).
+
+    It names what describes the activities of ``service``, where that has a WSDL of its own.
+    """
+    by = addresses.described.get(service or "")
+    return reference(addresses, Resource.ACTIVITY, activity_id, version, tag, by=by)
 
 
-def reference(
+def reference(  # each is a part of it
     addresses: Addresses,
     resource: Resource,
     identifier: str | None,
@@ -228,27 +237,36 @@ def reference(
     tag: str | None = None,
     *,
     described: bool = True,
+    by: Described | None = None,
 ) -> etree._Element:
-    """Return an endpoint reference, of one resource or of all of its kind; ``described`` with metadata."""
+    """Return an endpoint reference, of one resource or of all of its kind; ``described`` with metadata.
+
+    Where ``by`` a service with a WSDL of its own, the metadata name that; without an id it is the service's address.
+    """
     version = version or ns.WSA
     tag = tag or f"{{{version}}}EndpointReference"
     named = {prefix: uri for prefix, uri in ns.PREFIXES.items() if uri == etree.QName(tag).namespace}
     element = etree.Element(tag, nsmap={**named, "wsa": version})
-    etree.SubElement(element, f"{{{version}}}Address").text = addresses.at(resource, identifier)
+    address = addresses.interface(by.name) if by and not identifier else addresses.at(resource, identifier)
+    etree.SubElement(element, f"{{{version}}}Address").text = address
     if identifier:
         name = "ReferenceParameters" if version == ns.WSA else "ReferenceProperties"
         parameters = etree.SubElement(element, f"{{{version}}}{name}")
         # Its namespace is declared on the element itself: some clients echo just this fragment.
         etree.SubElement(parameters, REFERENCES[resource], nsmap={"ref": ns.REF}).text = identifier
     if version == ns.WSA and described:
-        _describe(element, addresses, resource)
+        _describe(element, addresses, resource, by)
     return element
 
 
-def _describe(element: etree._Element, addresses: Addresses, resource: Resource) -> None:
+def _describe(element: etree._Element, addresses: Addresses, resource: Resource, by: Described | None) -> None:
     prefix, namespace, interface, service, port = _DESCRIBED[resource]
+    place = addresses.at(resource, None)
+    if by is not None:
+        prefix, namespace, place = "svc", by.namespace, addresses.interface(by.name)
+        interface, service, port = f"{by.name}PortType", by.name, f"{by.name}Soap11"
     metadata = etree.SubElement(element, f"{{{ns.WSA}}}Metadata", nsmap={"wsam": ns.WSAM, prefix: namespace})
-    metadata.set(f"{{{ns.WSDLI}}}wsdlLocation", f"{namespace} {addresses.at(resource, None)}?wsdl")
+    metadata.set(f"{{{ns.WSDLI}}}wsdlLocation", f"{namespace} {place}?wsdl")
     etree.SubElement(metadata, f"{{{ns.WSAM}}}InterfaceName").text = f"{prefix}:{interface}"
     name = etree.SubElement(metadata, f"{{{ns.WSAM}}}ServiceName", EndpointName=port)
     name.text = f"{prefix}:{service}"

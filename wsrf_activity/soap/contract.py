@@ -94,7 +94,7 @@ def served(resource: Resource = Resource.ACTIVITY) -> Mapping[str, Operation]:
 @cache
 def schema_set() -> etree.XMLSchema:
     """Return all schemas as one, compiled; threads may share it for a yes or no, but not its error log."""
-    return _compile()
+    return compiled()
 
 
 def violations(element: etree._Element) -> list[str]:
@@ -133,7 +133,7 @@ _explaining = threading.Lock()
 
 @cache
 def _explainer() -> etree.XMLSchema:
-    return _compile()
+    return compiled()
 
 
 def _explain(element: etree._Element) -> list[str]:
@@ -225,18 +225,26 @@ def _declared() -> frozenset[str]:
 class _Offline(etree.Resolver):
     """Finds an imported schema beside the others whatever the path says, and nothing anywhere else."""
 
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
+
     def resolve(self, system_url: str, public_id: str, context: object = None) -> object:
-        names = {file.name: file for file in schema_files().values()}
-        file = names.get(system_url.rsplit("/", 1)[-1])
-        return self.resolve_string(file.read_bytes() if file else b"", context, base_url=system_url)
+        content = self._files.get(system_url.rsplit("/", 1)[-1], b"")
+        return self.resolve_string(content, context, base_url=system_url)
 
 
-def _compile() -> etree.XMLSchema:
+def compiled(more: Mapping[str, bytes] = MappingProxyType({})) -> etree.XMLSchema:
+    """Return all schemas as one, compiled anew, with ``more`` by their namespaces."""
+    files = {file.name: file.read_bytes() for file in schema_files().values()}
+    names = {namespace: file.name for namespace, file in schema_files().items()}
+    for number, (namespace, content) in enumerate(more.items()):
+        names[namespace] = f"more-{number}.xsd"
+        files[names[namespace]] = content
     driver = etree.Element(f"{{{ns.XSD}}}schema")
-    for namespace, file in schema_files().items():
-        etree.SubElement(driver, f"{{{ns.XSD}}}import", namespace=namespace, schemaLocation=file.name)
+    for namespace, name in names.items():
+        etree.SubElement(driver, f"{{{ns.XSD}}}import", namespace=namespace, schemaLocation=name)
     parser = etree.XMLParser(no_network=True, load_dtd=False, resolve_entities=False)
-    parser.resolvers.add(_Offline())
+    parser.resolvers.add(_Offline(files))
     return etree.XMLSchema(etree.fromstring(etree.tostring(driver), parser))
 
 

@@ -4,20 +4,20 @@ from lxml import etree
 from spyne import MethodContext
 from spyne.server import ServerBase
 
-from wsrf_activity.model.addresses import Resource
 from wsrf_activity.soap.envelope import Verbatim
+from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.ports import Call
 from wsrf_activity.soap.protocol import application
 
 
 class Dispatcher(ServerBase):
-    """Calls the operations that the addresses of one kind of resource answer."""
+    """Calls the operations that one place answers."""
 
     transport = "http://schemas.xmlsoap.org/soap/http"
 
-    def __init__(self, resource: Resource) -> None:
+    def __init__(self, place: Place) -> None:
         """Make the application."""
-        super().__init__(application(resource))
+        super().__init__(application(place))
 
     async def perform(self, body: etree._Element, call: Call) -> etree._Element | Verbatim | None:
         """Return the child of the reply's Body, None for a one-way operation; raises what the method does."""

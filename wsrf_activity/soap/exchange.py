@@ -6,24 +6,24 @@ from lxml import etree
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wsrf_activity.model.addresses import Resource
 from wsrf_activity.soap import addressing, contract, envelope, mtom
 from wsrf_activity.soap.compression import compressed
 from wsrf_activity.soap.envelope import SOAP11, SOAP12, Verbatim
+from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.replies import Routes
 
 
 class Exchange:
     """What is known of a request so far: enough to answer it in kind, however early it fails."""
 
-    def __init__(self, request: Request, resource: Resource = Resource.ACTIVITY) -> None:
-        """Begin with what HTTP says; ``resource`` is what the address is of."""
+    def __init__(self, request: Request, place: Place) -> None:
+        """Begin with what HTTP says; ``place`` is what answers at the address."""
         self.media_type, self.parameters = mtom.parameters(request.headers.get("content-type", ""))
         kind = self.parameters.get("start-info", "") if self.media_type == mtom.MEDIA_TYPE else self.media_type
         self.version = SOAP12 if kind.lower().startswith(SOAP12.media_type) else SOAP11  # until the envelope says
         self.headers = addressing.Headers()
         self.routes = Routes()
-        self.resource = resource
+        self.place = place
         self.resource_id: str | None = None
         self.verbatim: Verbatim | None = None  #: what the reply holds that is already written
         self.apart = False  #: whether the message is so large that others must not wait for it
@@ -32,7 +32,7 @@ class Exchange:
     @property
     def operations(self) -> Mapping[str, contract.Operation]:
         """What is answered at the address."""
-        return contract.served(self.resource)
+        return self.place.operations
 
     def soap_action(self) -> str | None:
         """SOAP 1.1 has a header of its own for it, SOAP 1.2 a parameter of the content type; empty says nothing."""

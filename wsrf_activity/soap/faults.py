@@ -79,6 +79,11 @@ def _state(problem: errors.Problem) -> Extras:
     return ((_act("Phase"), problem.phase),)
 
 
+def _failed(problem: errors.Problem) -> Extras:
+    assert isinstance(problem, errors.WorkFailed)
+    return ((_act("Phase"), problem.phase),)
+
+
 def _bounds(problem: errors.Problem) -> Extras:
     assert isinstance(problem, errors.TerminationTimeRejected)
     latest = None if problem.latest is None else stamp(problem.latest)
@@ -112,6 +117,7 @@ _TABLE: dict[type[errors.Problem], _Typed] = {
     errors.InvalidParameter: _Typed(_act("InvalidParameterFault"), SENDER, _invalid_parameter),
     errors.RequestConflict: _Typed(_act("RequestConflictFault")),
     errors.InvalidState: _Typed(_act("InvalidStateFault"), SENDER, _state),
+    errors.WorkFailed: _Typed(_act("WorkFailedFault"), RECEIVER, _failed),
     errors.VersionMismatch: _Typed(_act("VersionMismatchFault"), SENDER, _version),
     errors.TerminationTimeRejected: _Typed(f"{{{ns.RL}}}TerminationTimeChangeRejectedFault"),
     errors.TerminationTimeFixed: _Typed(f"{{{ns.RL}}}UnableToSetTerminationTimeFault"),
@@ -154,6 +160,8 @@ def _written(
     problem: errors.Problem, typed: _Typed, now: datetime, originator: etree._Element | None
 ) -> etree._Element:
     code = type(problem).__name__ if typed.element == _GENERIC else None
+    if isinstance(problem, errors.WorkFailed):
+        code = problem.code
     detail = base_fault(typed.element, problem.description, now, originator, code, problem.__cause__)
     for tag, text in typed.extras(problem):
         if text is not None:
@@ -182,7 +190,7 @@ def base_fault(
         place = etree.SubElement(fault, f"{{{ns.BF}}}Originator")
         place.extend(originator)
     if code is not None:
-        etree.SubElement(fault, f"{{{ns.BF}}}ErrorCode", dialect=ERROR_CODES).text = code
+        etree.SubElement(fault, f"{{{ns.BF}}}ErrorCode", dialect=ERROR_CODES).text = sayable(code)
     etree.SubElement(fault, f"{{{ns.BF}}}Description").text = sayable(description)
     if isinstance(cause, errors.Problem) and (typed := _typed(cause)).element != _GENERIC:
         # A bare BaseFault may not stand there: the schema wants another namespace's element.

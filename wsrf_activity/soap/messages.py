@@ -5,7 +5,8 @@ What is read here has passed the schema; what a schema cannot say is checked her
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -30,7 +31,7 @@ def _act(name: str) -> str:
     return f"{{{ns.ACT}}}{name}"
 
 
-def _value(body: etree._Element, name: str, read: Callable[[str], T]) -> T | None:
+def value_of(body: etree._Element, name: str, read: Callable[[str], T]) -> T | None:
     """Return the value of an optional child; raises InvalidParameter where it is beyond what can be kept."""
     child = body.find(_act(name))
     if child is None:
@@ -60,17 +61,24 @@ def requested_time(child: etree._Element | None, now: datetime) -> Requested | N
 
 def read_create(body: etree._Element, addresses: Addresses, now: datetime) -> StartRequest:
     """Read act:CreateActivity."""
-    return StartRequest(
-        service=_value(body, "Service", str.strip),
-        command=_value(body, "Command", str),
+    return replace(
+        read_options(body, addresses, now),
+        service=value_of(body, "Service", str.strip),
+        command=value_of(body, "Command", str),
         parameters=_parameters(body),
+    )
+
+
+def read_options(body: etree._Element, addresses: Addresses, now: datetime) -> StartRequest:
+    """Read what act:CreateActivity and act:StartOptions have in common."""
+    return StartRequest(
         input=_input(body, addresses),
-        name=_value(body, "Name", str.strip),
+        name=value_of(body, "Name", str.strip),
         groups=_texts(body, "Group"),
-        run_id=_value(body, "RunId", str.strip),
+        run_id=value_of(body, "RunId", str.strip),
         lifetime=requested_time(body.find(_act("InitialTerminationTime")), now),
-        work_limit=_value(body, "ExecutionDuration", lambda text: parse_duration(text, now)),
-        request_id=_value(body, "RequestId", str.strip),
+        work_limit=value_of(body, "ExecutionDuration", lambda text: parse_duration(text, now)),
+        request_id=value_of(body, "RequestId", str.strip),
     )
 
 
@@ -83,8 +91,8 @@ def _parameters(body: etree._Element) -> dict[str, tuple[str, ...]]:
 
 
 def _input(body: etree._Element, addresses: Addresses) -> bytes | UploadInput | ResultInput | None:
-    inline = _value(body, "Input", _decode)
-    reference = _value(body, "InputReference", str.strip)
+    inline = value_of(body, "Input", _decode)
+    reference = value_of(body, "InputReference", str.strip)
     if reference is None:
         return inline
     if inline is not None:
@@ -105,27 +113,38 @@ def _decode(text: str) -> bytes:
         raise ValueError(f"not base64: {error}") from None
 
 
-def write_created(activity: Activity, addresses: Addresses, now: datetime) -> etree._Element:
+def write_created(
+    activity: Activity, members: Iterable[Activity], addresses: Addresses, now: datetime
+) -> etree._Element:
     """Return act:CreateActivityResponse."""
     response = etree.Element(_act("CreateActivityResponse"), nsmap={"act": ns.ACT, "wsa": ns.WSA})
-    response.append(endpoint_reference(addresses, activity.id))
-    response.append(time_element(_act("TerminationTime"), activity.terminates))
-    response.append(time_element(_act("CurrentTime"), now))
+    write_started(response, activity, members, addresses, now)
     return response
+
+
+def write_started(
+    response: etree._Element, activity: Activity, members: Iterable[Activity], addresses: Addresses, now: datetime
+) -> None:
+    """Say, in elements of the response's namespace, what was started, and the members where that is a set."""
+    namespace = etree.QName(response).namespace
+    response.append(endpoint_reference(addresses, activity.id, service=activity.service))
+    response.append(time_element(f"{{{namespace}}}TerminationTime", activity.terminates))
+    response.append(time_element(f"{{{namespace}}}CurrentTime", now))
+    response.extend(_entry(f"{{{namespace}}}Entry", member, addresses) for member in members)
 
 
 def read_filter(body: etree._Element) -> Filter:
     """Read act:ListActivities."""
-    limit = _value(body, "Limit", lambda text: int(text.strip()))
+    limit = value_of(body, "Limit", lambda text: int(text.strip()))
     if limit is not None and limit < 1:
         raise InvalidParameter("Limit: accepted: 1 or more", "Limit")
     return Filter(
         phases=tuple(Phase(text) for text in dict.fromkeys(_texts(body, "Phase"))),
-        group=_value(body, "Group", str.strip),
-        run_id=_value(body, "RunId", str.strip),
-        service=_value(body, "Service", str.strip),
-        created_after=_value(body, "CreatedAfter", parse_time),
-        after=_value(body, "Cursor", read_cursor),
+        group=value_of(body, "Group", str.strip),
+        run_id=value_of(body, "RunId", str.strip),
+        service=value_of(body, "Service", str.strip),
+        created_after=value_of(body, "CreatedAfter", parse_time),
+        after=value_of(body, "Cursor", read_cursor),
         limit=limit or 100,
     )
 
@@ -147,15 +166,15 @@ def write_page(page: Page, addresses: Addresses) -> etree._Element:
     """Return act:ListActivitiesResponse."""
     response = etree.Element(_act("ListActivitiesResponse"), nsmap={"act": ns.ACT, "wsa": ns.WSA, "xsi": ns.XSI})
     for activity in page.activities:
-        response.append(_entry(activity, addresses))
+        response.append(_entry(_act("Entry"), activity, addresses))
     if page.next is not None:
         response.append(element("Cursor", write_cursor(page.next)))
     return response
 
 
-def _entry(activity: Activity, addresses: Addresses) -> etree._Element:
-    entry = element("Entry", None)
-    entry.append(endpoint_reference(addresses, activity.id))
+def _entry(tag: str, activity: Activity, addresses: Addresses) -> etree._Element:
+    entry = etree.Element(tag, nsmap={"act": ns.ACT})
+    entry.append(endpoint_reference(addresses, activity.id, service=activity.service))
     texts = {
         "ActivityId": activity.id,
         "Name": activity.name,
@@ -177,9 +196,9 @@ def read_wait(body: etree._Element, now: datetime) -> tuple[Condition, timedelta
     phases: set[Phase] = set()
     for text in wanted:
         phases |= ENDED if text == "Ended" else set() if text == CHANGE else {Phase(text)}
-    since = _value(body, "SinceVersion", lambda text: int(text.strip()))
+    since = value_of(body, "SinceVersion", lambda text: int(text.strip()))
     condition = Condition(frozenset(phases), CHANGE in wanted, since)
-    return condition, _value(body, "Timeout", lambda text: parse_duration(text, now))
+    return condition, value_of(body, "Timeout", lambda text: parse_duration(text, now))
 
 
 def write_waited(view: View, timed_out: bool) -> etree._Element:
@@ -200,7 +219,7 @@ def write_waited(view: View, timed_out: bool) -> etree._Element:
 
 def read_reason(body: etree._Element) -> str | None:
     """Read why act:Abort is asked for."""
-    return _value(body, "Reason", str.strip) or None
+    return value_of(body, "Reason", str.strip) or None
 
 
 def write_aborted(activity: Activity) -> etree._Element:

@@ -7,26 +7,26 @@ from lxml import etree
 
 from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Addresses
-from wsrf_activity.soap import contract, description, modification
+from wsrf_activity.soap import modification
+from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.properties import CONSTANT, PROPERTIES
 
-WSDL_DOCUMENT = "activity.wsdl"
 #: Properties that keep their first value, in the terms of WS-ResourceMetadataDescriptor 1.0.
 _CONSTANT = CONSTANT | {f"{{{ns.ACT}}}{name}" for name in ("ActivityId", "Service", "Owner", "CreationTime")}
 #: Properties to which values are only ever added.
 _APPENDABLE = frozenset(f"{{{ns.ACT}}}{name}" for name in ("Error", "Result"))
 
-Sections = Callable[[Addresses], Iterator[tuple[str, etree._Element]]]
+Sections = Callable[[Place, Addresses], Iterator[tuple[str, etree._Element]]]
 
 
-def answer(request: etree._Element, addresses: Addresses) -> etree._Element:
-    """Return mex:Metadata with the sections of the dialect and identifier that were asked for, or with all."""
+def answer(request: etree._Element, place: Place, addresses: Addresses) -> etree._Element:
+    """Return mex:Metadata of a place: the sections of the dialect and identifier that were asked for, or all."""
     dialect = (request.findtext(f"{{{ns.MEX}}}Dialect") or "").strip()
     identifier = (request.findtext(f"{{{ns.MEX}}}Identifier") or "").strip()
     metadata = etree.Element(f"{{{ns.MEX}}}Metadata", nsmap={"mex": ns.MEX})
     for known, sections in _DIALECTS.items():
         if dialect in ("", known):
-            for name, content in sections(addresses):
+            for name, content in sections(place, addresses):
                 if identifier in ("", name):
                     section = etree.SubElement(metadata, f"{{{ns.MEX}}}MetadataSection", Dialect=known, Identifier=name)
                     section.append(content)
@@ -68,21 +68,16 @@ def _mutability(tag: str) -> str:
     return "appendable" if tag in _APPENDABLE else "mutable"
 
 
-def _schema_url(addresses: Addresses) -> str:
-    return f"{addresses.service}?xsd="
+def _wsdl(place: Place, addresses: Addresses) -> Iterator[tuple[str, etree._Element]]:
+    yield place.namespace, etree.fromstring(place.wsdl(addresses))
 
 
-def _wsdl(addresses: Addresses) -> Iterator[tuple[str, etree._Element]]:
-    document = description.wsdl(WSDL_DOCUMENT, addresses.base, _schema_url(addresses))
-    yield ns.ACTW, etree.fromstring(document)
+def _schemas(place: Place, addresses: Addresses) -> Iterator[tuple[str, etree._Element]]:
+    for namespace, name in place.description.schemas():
+        yield namespace, etree.fromstring(place.xsd(addresses, name))
 
 
-def _schemas(addresses: Addresses) -> Iterator[tuple[str, etree._Element]]:
-    for namespace, file in contract.schema_files().items():
-        yield namespace, etree.fromstring(description.xsd(file.name, _schema_url(addresses)))
-
-
-def _descriptors(addresses: Addresses) -> Iterator[tuple[str, etree._Element]]:
+def _descriptors(place: Place, addresses: Addresses) -> Iterator[tuple[str, etree._Element]]:
     yield ns.ACT, etree.fromstring(property_descriptor(f"{addresses.service}?wsdl"))
 
 

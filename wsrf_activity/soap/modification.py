@@ -150,7 +150,9 @@ class Modification:
         cause: Exception | None = None,
     ) -> SoapProblem:
         """Return a fault that says what the value is, what was asked for, why not, and that nothing has changed."""
-        originator = endpoint_reference(self.addresses, activity.id, tag=f"{{{ns.BF}}}Originator")
+        originator = endpoint_reference(
+            self.addresses, activity.id, tag=f"{{{ns.BF}}}Originator", service=activity.service
+        )
         detail = base_fault(f"{{{ns.RP}}}{self.fault or name}", reason, self.now, originator, cause=cause)
         failure = etree.SubElement(detail, f"{{{ns.RP}}}ResourcePropertyChangeFailure", Restored="true")
         for tag, values in (("CurrentValue", current), ("RequestedValue", requested)):

@@ -1,6 +1,6 @@
 """The port type as Spyne services: one method for each operation of ``wsdl/activity.wsdl``."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -18,8 +18,10 @@ from wsrf_activity.soap import messages, metadata, subscribing
 from wsrf_activity.soap.envelope import Verbatim
 from wsrf_activity.soap.modification import Modification
 from wsrf_activity.soap.notifications import Notifications
+from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.properties import View, document
 from wsrf_activity.soap.property_reading import read_document, read_one, read_query, read_several, response
+from wsrf_activity.soap.starting import Start
 
 Method = Callable[[Any, etree._Element], Awaitable[etree._Element | Verbatim | None]]
 
@@ -32,10 +34,12 @@ class Call:
     caller: Principal
     addresses: Addresses
     notifications: Notifications
+    place: Place  #: what answers at the address
     named: str | None  #: the id that the address or the reference parameter names
     soap: Literal["1.1", "1.2"] = "1.1"
     addressing: str = ns.WSA  #: the namespace of WS-Addressing that the message has, or is to get
     if_version: int | None = None  #: the version that the activity must have for a change, from act:IfVersion
+    start: Start | None = None  #: what is to be started, where that is an own operation of a service
     attachments: Mapping[str, str] = field(default_factory=dict)  #: SHA-256 of what came with the message, by upload
 
     @property
@@ -78,12 +82,18 @@ class Call:
         return View(activity, self.now, self.addresses)
 
 
-def operation(method: Method) -> Any:
+def operation(method: Method, name: str | None = None) -> Any:
     """Make a method an operation: it takes the child of the request's Body and returns the child of the reply's.
 
-    None is returned by a one-way operation.
+    None is returned by a one-way operation. ``name`` is that of the operation, where it is not the method's.
     """
-    return rpc(AnyXml, _returns=AnyXml, _body_style="bare")(method)
+    called = {} if name is None else {"_operation_name": name}
+    return rpc(AnyXml, _returns=AnyXml, _body_style="bare", **called)(method)
+
+
+async def members(call: Call, activity: Activity) -> Sequence[Activity]:
+    """Return the activities that one request has started; none where that is one alone."""
+    return ()
 
 
 class ActivityPort(Service):
@@ -97,7 +107,7 @@ class ActivityPort(Service):
             upload_id = request.input.upload_id
             request = replace(request, input=UploadInput(upload_id, call.attachments[upload_id]))
         activity = await call.manager.create(call.caller, request)
-        return messages.write_created(activity, call.addresses, call.now)
+        return messages.write_created(activity, await members(call, activity), call.addresses, call.now)
 
     @operation
     async def ListActivities(ctx: Any, body: etree._Element) -> etree._Element:
@@ -227,7 +237,7 @@ class MetadataPort(Service):
 
     @operation
     async def GetMetadata(ctx: Any, body: etree._Element) -> etree._Element:
-        return metadata.answer(body, ctx.udc.addresses)
+        return metadata.answer(body, ctx.udc.place, ctx.udc.addresses)
 
 
 SERVICES = (ActivityPort, ResourcePropertiesPort, ModificationPort, LifetimePort, NotificationPort, MetadataPort)

@@ -58,8 +58,9 @@ def element(name: str, text: str | None, attributes: dict[str, str] | None = Non
 
 def time_element(tag: str, moment: datetime | None) -> etree._Element:
     """Return an element with a time, or nil for never."""
-    prefix = next(prefix for prefix, uri in _PREFIXES.items() if uri == etree.QName(tag).namespace)
-    made = etree.Element(tag, nsmap={prefix: _PREFIXES[prefix], "xsi": ns.XSI})
+    namespace = etree.QName(tag).namespace
+    prefixes = {prefix: uri for prefix, uri in _PREFIXES.items() if uri == namespace}
+    made = etree.Element(tag, nsmap={**prefixes, "xsi": ns.XSI})
     if moment is None:
         made.set(NIL, "true")
     else:

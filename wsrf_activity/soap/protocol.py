@@ -4,23 +4,22 @@ Spyne still decides which method a message belongs to and calls it; what this cl
 what it does otherwise than the standards say (no mustUnderstand, one version only, methods found by one namespace).
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from spyne import Application
 from spyne.error import ResourceNotFoundError
 from spyne.protocol import ProtocolBase
 
-from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Resource
-from wsrf_activity.soap import contract
 from wsrf_activity.soap.notification_ports import MANAGER_SERVICES, PULL_POINT_SERVICES
+from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.ports import SERVICES
+from wsrf_activity.soap.typed_ports import methods_of, typed_port
 
 _SERVED = {
-    Resource.ACTIVITY: ("ActivityService", ns.ACTW, SERVICES),
-    Resource.SUBSCRIPTION: ("SubscriptionManagerService", ns.ACTN, MANAGER_SERVICES),
-    Resource.PULL_POINT: ("PullPointService", ns.ACTN, PULL_POINT_SERVICES),
+    Resource.ACTIVITY: ("ActivityService", SERVICES),
+    Resource.SUBSCRIPTION: ("SubscriptionManagerService", MANAGER_SERVICES),
+    Resource.PULL_POINT: ("PullPointService", PULL_POINT_SERVICES),
 }
 
 
@@ -29,9 +28,9 @@ class ActivitySoap(ProtocolBase):
 
     mime_type = "text/xml"
 
-    def __init__(self, resource: Resource) -> None:
-        """Speak as the addresses of one kind of resource do."""
-        self._operations = contract.served(resource)
+    def __init__(self, place: Place) -> None:
+        """Speak as a place does."""
+        self._place = place
         super().__init__()
 
     def set_app(self, app: Application | None) -> None:
@@ -39,10 +38,12 @@ class ActivitySoap(ProtocolBase):
         super().set_app(app)
         if app is None:
             return  # Spyne's own constructor calls it without one
-        methods: Mapping[str, Any] = {
-            descriptor.name: descriptor for service in app.services for descriptor in service.public_methods.values()
-        }
-        self._methods = {body: methods[operation.name] for body, operation in self._operations.items()}
+        methods: dict[str, Any] = {}
+        for service in app.services:
+            methods.update(service.public_methods)
+        own = {} if self._place.service is None else methods_of(self._place.service)
+        names = {body: own.get(body, operation.name) for body, operation in self._place.operations.items()}
+        self._methods = {body: methods[name] for body, name in names.items()}
 
     def create_in_document(self, ctx: Any, in_string_encoding: str | None = None) -> None:
         """The transport has parsed the message."""
@@ -75,13 +76,15 @@ class ActivitySoap(ProtocolBase):
         """The transport writes the envelope, whose headers it knows."""
 
 
-def application(resource: Resource = Resource.ACTIVITY) -> Application:
-    """Return the application that implements the port types at the addresses of one kind of resource."""
-    name, namespace, services = _SERVED[resource]
+def application(place: Place) -> Application:
+    """Return the application that implements the port types of one place."""
+    name, services = _SERVED[place.resource]
+    if place.service is not None:
+        name, services = place.service.name, (*services, typed_port(place.service))
     return Application(
         services,
-        tns=namespace,
+        tns=place.namespace,
         name=name,
-        in_protocol=ActivitySoap(resource),
-        out_protocol=ActivitySoap(resource),
+        in_protocol=ActivitySoap(place),
+        out_protocol=ActivitySoap(place),
     )

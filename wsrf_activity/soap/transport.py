@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import TypeVar
@@ -15,9 +15,10 @@ from starlette.responses import Response
 from wsrf_activity.manager import Manager
 from wsrf_activity.model import ns
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.model.addresses import Addresses, Resource
-from wsrf_activity.model.errors import NotLoggedIn, Problem, TooLarge, Unavailable
+from wsrf_activity.model.addresses import Addresses, Described, Resource
+from wsrf_activity.model.errors import NotLoggedIn, Problem, TooLarge, Unavailable, WorkFailed
 from wsrf_activity.model.identity import Principal
+from wsrf_activity.model.interfaces import Interface
 from wsrf_activity.model.listing import Upload
 from wsrf_activity.soap import (
     actions,
@@ -25,13 +26,15 @@ from wsrf_activity.soap import (
     conditions,
     contract,
     credentials,
-    description,
     envelope,
     faults,
     markup,
     metadata,
     mtom,
+    places,
     properties,
+    services,
+    starting,
 )
 from wsrf_activity.soap.compression import compressed
 from wsrf_activity.soap.dispatch import Dispatcher
@@ -39,9 +42,11 @@ from wsrf_activity.soap.envelope import Envelope, Verbatim
 from wsrf_activity.soap.exchange import Exchange, response
 from wsrf_activity.soap.faults import Fault, SoapProblem
 from wsrf_activity.soap.notifications import Notifications
+from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.ports import Call
 from wsrf_activity.soap.properties import View
 from wsrf_activity.soap.replies import Replies
+from wsrf_activity.soap.starting import Start
 
 log = logging.getLogger(__name__)
 _APART = 1 << 16  #: bytes from which a message is parsed and checked away from the event loop
@@ -49,12 +54,6 @@ _APART_AT_A_TIME = 4  #: messages; each may take a hundred times its size
 _UNKNOWN_CALLER = 1 << 20  #: bytes that are read of somebody who may turn out to have no credentials
 #: Operations that may take as long as their client likes: nobody waits for one that has gone.
 _LONG = frozenset({f"{{{ns.ACT}}}Wait", f"{{{ns.WSNT}}}GetMessages"})
-#: What is described where.
-_DOCUMENTS = {
-    Resource.ACTIVITY: metadata.WSDL_DOCUMENT,
-    Resource.SUBSCRIPTION: "notification.wsdl",
-    Resource.PULL_POINT: "notification.wsdl",
-}
 
 T = TypeVar("T")
 
@@ -70,13 +69,19 @@ class SoapServer:
         login: Callable[[str], Principal | None],
         replies: Replies,
         notifications: Notifications,
+        interfaces: Iterable[Interface] = (),
     ) -> None:
         """Serve ``manager`` at ``addresses``; a message may have ``max_envelope`` bytes.
 
         ``login`` tells who has a token, None where nobody has, for messages that carry their credentials inside;
         ``replies`` sends what does not go back on the connection of its request; ``notifications`` writes messages.
+        ``interfaces`` are those of services with operations of their own; raises ValueError for what cannot be served.
         """
-        self._dispatchers = {resource: Dispatcher(resource) for resource in Resource}
+        own = services.contracts(interfaces)
+        self.services: Mapping[str, Interface] = {name: service.interface for name, service in own.items()}
+        self._own_places = {name: places.of_service(service) for name, service in own.items()}
+        served = [*map(places.of_resource, Resource), *self._own_places.values()]
+        self._dispatchers = {place: Dispatcher(place) for place in served}
         self._notifications = notifications
         self._login = login
         self._manager = manager
@@ -87,14 +92,20 @@ class SoapServer:
         self._apart_at_a_time = asyncio.Semaphore(_APART_AT_A_TIME)
 
     async def answer(
-        self, request: Request, caller: Principal | None, resource: Resource, identifier: str | None
+        self,
+        request: Request,
+        caller: Principal | None,
+        resource: Resource,
+        identifier: str | None,
+        service: str | None = None,
     ) -> Response:
         """Answer one POST. Whatever it holds, the answer is SOAP, and no trace of the inside is in it.
 
-        ``resource`` is of what kind the address is, and ``identifier`` the id in it. ``caller`` is None where HTTP says
-        nothing of who calls; raises NotLoggedIn where the message does not either.
+        ``resource`` is of what kind the address is, and ``identifier`` the id in it, or ``service`` one of
+        ``services``. ``caller`` is None where HTTP says nothing of who calls; raises NotLoggedIn where the message does
+        not either.
         """
-        exchange = Exchange(request, resource)
+        exchange = Exchange(request, self._place(resource, service))
         return await self._told(exchange, self._answer(request, caller, identifier, exchange))
 
     async def _told(self, exchange: Exchange, work: Awaitable[Response]) -> Response:
@@ -113,23 +124,23 @@ class SoapServer:
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a request that was refused before it was read: no credentials, say."""
-        exchange = Exchange(request)
+        exchange = Exchange(request, self._place(Resource.ACTIVITY))
         response = self._refusal(exchange, problem)
         response.status_code = status
         response.headers.update(headers)
         return response
 
-    def describe(self, request: Request, resource: Resource) -> Response | None:
+    def describe(self, request: Request, resource: Resource, service: str | None = None) -> Response | None:
         """Answer ``?wsdl``, ``?singleWsdl``, ``?xsd=NAME`` and ``?rmd``, in any case; None for anything else."""
         query = {name.lower(): value for name, value in request.query_params.items()}
-        base, schemas, own = self._addresses.base, f"{self._addresses.service}?xsd=", _DOCUMENTS[resource]
+        place = self._place(resource, service)
         try:
             if "wsdl" in query:
-                document = description.wsdl(query["wsdl"] or own, base, schemas)
+                document = place.wsdl(self._addresses, query["wsdl"])
             elif "singlewsdl" in query:
-                document = description.single_wsdl(query["singlewsdl"] or own, base)
+                document = place.single_wsdl(self._addresses, query["singlewsdl"])
             elif "xsd" in query:
-                document = description.xsd(query["xsd"], schemas)
+                document = place.xsd(self._addresses, query["xsd"])
             elif "rmd" in query and resource is Resource.ACTIVITY:
                 document = metadata.property_descriptor(f"{self._addresses.service}?wsdl")
             else:
@@ -146,10 +157,10 @@ class SoapServer:
         self, request: Request, caller: Principal | None, identifier: str | None, exchange: Exchange
     ) -> Response:
         message, package, caller = await self._authenticated(request, exchange, caller)
-        _check_understood(message)  # first of all: this fault comes on the connection, wherever others were to go
+        _check_understood(message, exchange)  # first: this fault comes on the connection, wherever others were to go
         exchange.routes = await self._replies.routes(exchange.headers)
         self._check(message, exchange)
-        exchange.resource_id = exchange.headers.resource_id(exchange.resource, identifier)
+        exchange.resource_id = exchange.headers.resource_id(exchange.place.resource, identifier)
         included = await self._included(message, package, caller) if package else {}
         await self._run(exchange.apart, lambda: self._validate(message.body))
         call = Call(
@@ -157,20 +168,23 @@ class SoapServer:
             caller,
             self._addresses,
             self._notifications,
+            exchange.place,
             exchange.resource_id,
             soap="1.2" if exchange.version.is_12 else "1.1",
             addressing=exchange.headers.version or ns.WSA,
-            if_version=conditions.expected_version(message.headers, message.body, self._now, exchange.resource),
+            if_version=conditions.expected_version(message.headers, message.body, self._now, exchange.place.resource),
+            start=await self._run(exchange.apart, lambda: self._start(message, exchange.place)),
             attachments=included,
         )
         work = self._told(exchange, self._performed(message, call, exchange))
         if exchange.routes.detached:
             self._replies.begin(work)
             return Response(status_code=202)
-        return await (_unless_gone(request, work) if message.body.tag in _LONG else work)
+        waits = message.body.tag in _LONG or (call.start is not None and call.start.synchronous)
+        return await (_unless_gone(request, work) if waits else work)
 
     async def _performed(self, message: Envelope, call: Call, exchange: Exchange) -> Response:
-        reply = await self._dispatchers[exchange.resource].perform(message.body, call)
+        reply = await self._dispatchers[exchange.place].perform(message.body, call)
         if reply is None:
             return Response(status_code=202)
         if isinstance(reply, Verbatim):
@@ -303,13 +317,27 @@ class SoapServer:
         if complaints:
             raise faults.sender(f"{_readable(body)} is not valid: {'; '.join(complaints)}", self._now, "InvalidBody")
 
+    def _start(self, message: Envelope, place: Place) -> Start | None:
+        """Read what a service is to start, where that is what the message asks for."""
+        service, body = place.service, message.body
+        if service is None or body.tag not in service.own:
+            return None
+        return starting.read(service, message.headers, body, self._addresses, self._now, self._manager.services)
+
+    def _place(self, resource: Resource, service: str | None = None) -> Place:
+        return places.of_resource(resource) if service is None else self._own_places[service]
+
     def _refusal(self, exchange: Exchange, problem: Problem | SoapProblem) -> Response:
         fault = problem.fault if isinstance(problem, SoapProblem) else self._typed(exchange, problem)
         return self._sent(exchange, fault.action, envelope.fault_body(exchange.version, fault), fault)
 
     def _typed(self, exchange: Exchange, problem: Problem) -> Fault:
         tag = f"{{{ns.BF}}}Originator"
-        originator = addressing.reference(self._addresses, exchange.resource, exchange.resource_id, tag=tag)
+        place, identifier = exchange.place, exchange.resource_id
+        by = Described(place.service.name, place.service.namespace) if place.service else None
+        if isinstance(problem, WorkFailed):
+            identifier = problem.activity_id
+        originator = addressing.reference(self._addresses, place.resource, identifier, tag=tag, by=by)
         return faults.fault_of(problem, self._now, originator)
 
     async def _run(self, apart: bool, work: Callable[[], T]) -> T:
@@ -331,14 +359,16 @@ class SoapServer:
         return self._manager.clock()
 
 
-def _check_understood(message: Envelope) -> None:
+def _check_understood(message: Envelope, exchange: Exchange) -> None:
     """Refuse what must be understood and is not."""
     for block in message.headers:
-        if not _understood(block) and envelope.must_understand(block, message.version):
+        if not _understood(block, message.body, exchange.place) and envelope.must_understand(block, message.version):
             raise envelope.not_understood(block, message.version)
 
 
-def _understood(block: etree._Element) -> bool:
+def _understood(block: etree._Element, body: etree._Element, place: Place) -> bool:
+    if block.tag == services.START_OPTIONS:
+        return place.service is not None and body.tag in place.service.own
     return addressing.understood(block) or block.tag == conditions.IF_VERSION or credentials.understood(block)
 
 

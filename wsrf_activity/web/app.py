@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 from wsrf_activity.model import errors
 from wsrf_activity.model.addresses import Resource, is_id
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.web import grassroots, pages, results, updates
+from wsrf_activity.web import catalogue, grassroots, pages, results, updates
 from wsrf_activity.web.faces import Faces
 from wsrf_activity.web.security import CHALLENGE, Gate
 
@@ -63,8 +63,26 @@ class _Routes:
             raise HTTPException(405, headers={"Allow": "POST"})
         return described
 
-    async def post(self, request: Request, resource: Resource) -> Response:
-        """Answer SOAP at an address of that kind."""
+    async def services(self, request: Request) -> Response:
+        """Answer which services have a WSDL of their own, to everybody."""
+        return catalogue.listing(self.faces, request)
+
+    async def service(self, request: Request) -> Response:
+        """Answer at the address of a service that has a WSDL of its own."""
+        name = request.path_params["name"]
+        if name not in self.faces.soap.services:
+            known = f"{self.faces.addresses.interfaces} lists those that there are"
+            problem = errors.UnknownService(f"there is no service {name!r} with a WSDL of its own; {known}")
+            if request.method == "POST":
+                return self.faces.soap.refuse(request, problem, 404, {})
+            return PlainTextResponse(f"{problem}\n", 404)
+        if request.method == "POST":
+            return await self.post(request, Resource.ACTIVITY, name)
+        described = self.faces.soap.describe(request, Resource.ACTIVITY, name)
+        return described or catalogue.service(self.faces, request, self.faces.soap.services[name])
+
+    async def post(self, request: Request, resource: Resource, service: str | None = None) -> Response:
+        """Answer SOAP at an address of that kind, or at a service's."""
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type not in _SOAP_TYPES:
             problem = errors.Refused(f"content type {content_type!r} is not SOAP; accepted: {', '.join(_SOAP_TYPES)}")
@@ -73,7 +91,8 @@ class _Routes:
         try:
             if caller is None and "authorization" in request.headers:
                 raise errors.NotLoggedIn("the credentials are wrong: the password is the server's token")
-            return await self.faces.soap.answer(request, caller, resource, request.path_params.get("id") or None)
+            identifier = request.path_params.get("id") or None
+            return await self.faces.soap.answer(request, caller, resource, identifier, service)
         except errors.NotLoggedIn as problem:
             return self.faces.soap.refuse(request, problem, 401, {"www-authenticate": CHALLENGE})
 
@@ -135,6 +154,8 @@ def application(faces: Faces) -> ASGIApp:
         Route("/activity", to.activity, methods=["GET", "POST"]),
         Route("/activity/{id}/result/{name}", to.result, methods=["GET"]),
         Route("/activity/{id:path}", to.activity, methods=["GET", "POST"]),  # no id of ours: SOAP has a fault for it
+        Route("/service/{name:path}", to.service, methods=["GET", "POST"]),
+        Route("/service", to.services, methods=["GET"]),
         Route("/subscription/{id:path}", to.subscription, methods=["GET", "POST"]),
         Route("/subscription", to.subscription, methods=["GET", "POST"]),
         Route("/pullpoint/{id:path}", to.pull_point, methods=["GET", "POST"]),

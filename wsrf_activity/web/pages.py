@@ -29,20 +29,20 @@ _LISTED = 200
 async def listing(faces: Faces, caller: Principal, request: Request) -> Response:
     """Return the caller's activities, newest first."""
     page = await faces.manager.list(caller, Filter(limit=_LISTED))
-    if _wants(request) == "json":
+    if wants(request) == "json":
         return JSONResponse({"activities": [as_json(faces, activity) for activity in page.activities]})
     rows = "".join(_row(faces, activity) for activity in page.activities)
     head = "<tr><th>Activity</th><th>Service</th><th>Phase</th><th>Created</th><th>Ended</th></tr>"
     body = f"<table>{head}{rows}</table>" if rows else "<p>No activities yet.</p>"
-    return _page("Activities", f"<p>of {html.escape(caller.name)}</p>{body}")
+    return html_page("Activities", f"<p>of {html.escape(caller.name)}</p>{body}")
 
 
 async def activity(faces: Faces, caller: Principal, request: Request) -> Response:
     """Return one activity: as a page, as JSON, or as its property document."""
-    kind = _wants(request)
+    kind = wants(request)
     found = await faces.manager.get(caller, request.path_params["id"])
     if kind == "html":
-        return _page(found.name or found.id, _facts(faces, found))
+        return html_page(found.name or found.id, _facts(faces, found))
     # Weak: the version says whether anything has changed, while the document also tells the current time.
     tag = f'W/"{found.version}-{kind}"'
     headers = {"etag": tag, "vary": "accept", "cache-control": "private, no-cache"}
@@ -91,7 +91,7 @@ def as_json(faces: Faces, activity: Activity) -> dict[str, Any]:
     }
 
 
-def _wants(request: Request) -> str:
+def wants(request: Request) -> str:
     """The kind of answer that the client would rather have: a browser gets a page."""
     accepted = request.headers.get("accept", "")
     if "text/html" in accepted:
@@ -143,7 +143,8 @@ def _result_links(faces: Faces, activity: Activity) -> Iterable[str]:
         yield f'<a href="{href}">{html.escape(result.name)}</a> {result.size} bytes'
 
 
-def _page(title: str, body: str) -> Response:
+def html_page(title: str, body: str) -> Response:
+    """Return a page with a heading; ``body`` is HTML."""
     text = (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f"<title>{html.escape(title)}</title><style>{_STYLE}</style><h1>{html.escape(title)}</h1>{body}</html>"

@@ -205,3 +205,12 @@ def test_operations_are_found_by_element_and_by_service() -> None:
     assert WORDS.operation("count") is None
     assert WORDS.starting("words.count") is COUNT
     assert WORDS.starting("words") is None
+
+
+def test_a_request_is_judged_where_it_stands_in_its_message() -> None:
+    content = '<q:count><q:n i:type="own:int">{}</q:n></q:count>'
+    message = f'<e><b xmlns:q="{NAMESPACE}" {XSI}>{content}</b></e>'
+    WORDS.check(etree.fromstring(message.format(1))[0][0])
+    with pytest.raises(InvalidParameter, match="parameter n: 'x' is not a whole number") as refused:
+        WORDS.check(etree.fromstring(message.format("x"))[0][0])
+    assert refused.value.parameter == "n"

@@ -31,6 +31,8 @@ def made(kind: type[errors.Problem], text: str) -> errors.Problem:
         return kind(text, 7)
     if issubclass(kind, errors.InvalidState):
         return kind(text, "Completed")
+    if issubclass(kind, errors.WorkFailed):
+        return kind(text, "abc", "Failed", "No\x01Code")
     if issubclass(kind, errors.InvalidFilter):
         return kind(text, "{urn:other}Sieve")
     return kind(text)

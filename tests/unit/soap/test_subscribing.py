@@ -20,7 +20,7 @@ from wsrf_activity.model.subscriptions import (
     Subscription,
 )
 from wsrf_activity.model.topics import Topic, parse
-from wsrf_activity.soap import actions, contract, subscribing
+from wsrf_activity.soap import actions, contract, places, subscribing
 from wsrf_activity.soap.properties import View, topic_space
 from wsrf_activity.soap.protocol import application
 from wsrf_activity.soap.subscription_properties import PROPERTIES, SubscriptionView
@@ -264,7 +264,11 @@ def test_one_topic_is_asked_for() -> None:
 @pytest.mark.parametrize("resource", Resource)
 def test_an_address_answers_the_operations_of_its_port_types(resource: Resource) -> None:
     """Exactly those."""
-    methods = {method.name for service in application(resource).services for method in service.public_methods.values()}
+    methods = {
+        method.name
+        for service in application(places.of_resource(resource)).services
+        for method in service.public_methods.values()
+    }
     assert methods == {operation.name for operation in contract.served(resource).values()}
 
 
