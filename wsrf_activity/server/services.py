@@ -134,7 +134,7 @@ def _functions(described: Described, table: Table, recoveries: int) -> Iterator[
             name=operation.service,
             interface=interface.name,
             function=described.command(operation.name),
-            restart=policies.take("restart", _any_restart, RestartPolicy.ABORT),
+            restart=policies.take("restart", _restart, RestartPolicy.ABORT),
             documentation=operation.documentation,
             **_policies(policies, recoveries),
         )
@@ -315,12 +315,6 @@ def _input(value: Any) -> Literal["stdin", "file"]:
 
 
 def _restart(value: Any) -> RestartPolicy:
-    if value not in tuple(RestartPolicy):
-        raise ValueError("accepted: resume, rerun, abort")
-    return RestartPolicy(value)
-
-
-def _any_restart(value: Any) -> RestartPolicy:
     if value not in tuple(RestartPolicy):
         raise ValueError("accepted: resume, rerun, abort")
     return RestartPolicy(value)
