@@ -103,6 +103,9 @@ def activity(function: Any = None, /, *, name: str | None = None, state: Any = N
 
 
 def _declared(function: Any, name: str | None, state: Any, policies: Mapping[str, Any]) -> Any:
+    if isinstance(function, staticmethod):
+        _declared(function.__func__, name, state, policies)
+        return function
     if not callable(function) or isinstance(function, type):
         raise DeclarationError("@activity is for functions; write it above a def, and options as @activity(retries=3)")
     called = name or function.__name__

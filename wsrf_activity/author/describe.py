@@ -10,7 +10,7 @@ from typing import Any
 
 from wsrf_activity.author.declare import Declaration
 from wsrf_activity.author.targets import Loaded, TargetError, load
-from wsrf_activity.model.interfaces import NAMESPACE
+from wsrf_activity.model.interfaces import NAMESPACE, check_namespace
 from wsrf_activity.model.lifetime import format_duration
 from wsrf_activity.types.errors import Unsuitable
 from wsrf_activity.types.schema import write_schema
@@ -42,8 +42,9 @@ def describe(loaded: Loaded, name: str | None = None, namespace: str | None = No
     namespace = namespace or loaded.namespace or f"{NAMESPACE}{name}"
     declarations = list(loaded.declarations.values())
     try:
+        check_namespace(namespace)
         schema = write_schema(namespace, [each.offered.messages for each in declarations])
-    except (Unsuitable, ValueError) as error:  # ValueError: lxml's, for a namespace that is none
+    except (Unsuitable, ValueError) as error:
         raise TargetError(f"{loaded.target}: {error}") from None
     return {
         "target": str(loaded.target),

@@ -156,11 +156,11 @@ def _service(target: Target, module: ModuleType) -> Loaded:
             raise TargetError(f"{target}: two operations are named {found.name}; give one of them @activity(name=...)")
     if not declarations:
         raise TargetError(f"{target}: nothing in it is an operation; write @activity above a function")
-    name = holder.__dict__.get("name") if isinstance(holder, type) else None
+    own = isinstance(holder, type)  # what a module calls so may be anything
     return Loaded(
         target=target,
-        name=name if isinstance(name, str) else target.name,
-        namespace=_text(getattr(holder, "namespace", None)),
+        name=_text(holder.__dict__.get("name") if own else None) or target.name,
+        namespace=_text(getattr(holder, "namespace", None) if own else None),
         documentation=_documentation(holder),
         declarations=declarations,
     )

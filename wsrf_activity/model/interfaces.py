@@ -5,6 +5,7 @@ work returns a value, that is the element ``{namespace}NAMEResult``. The schema 
 """
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,7 @@ COMMON_OPERATIONS = frozenset(
     | {"QueryResourceProperties", "SetResourceProperties", "InsertResourceProperties", "UpdateResourceProperties"}
     | {"DeleteResourceProperties", "PutResourcePropertyDocument"}
 )
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 _NIL, _TYPE = f"{{{ns.XSI}}}nil", f"{{{ns.XSI}}}type"
 
 
@@ -110,6 +112,15 @@ class Interface:
         operation = self.operation(str(request.tag))
         found = cast("Sequence[etree._LogEntry]", schema.error_log)
         return violation(request, found, operation.arguments if operation else ())
+
+
+def check_namespace(uri: str) -> str:
+    """Return the name of a namespace that a service's messages may have; raises ValueError."""
+    if not _URI.fullmatch(uri):
+        raise ValueError(f"{uri!r}: accepted: an absolute URI, such as urn:example:words or https://example.org/words")
+    if uri in ns.PREFIXES.values():
+        raise ValueError(f"{uri!r} is taken; accepted: one that is the service's own")
+    return uri
 
 
 def canonical(request: etree._Element) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from wsrf_activity.model.activity import COMMAND_SERVICE, DEFAULT_ENGINE, RECOVERIES, RestartPolicy, ResultSpec
 from wsrf_activity.model.errors import InvalidParameter
-from wsrf_activity.model.interfaces import COMMON_OPERATIONS, NAMESPACE, Interface
+from wsrf_activity.model.interfaces import COMMON_OPERATIONS, NAMESPACE, Interface, check_namespace
 from wsrf_activity.model.services import Parameter, ParameterType, Service, placeholders
 from wsrf_activity.model.tables import SettingsError, Table, flag, span, text, whole
 from wsrf_activity.server.functions import Described, describe
@@ -57,7 +57,7 @@ class _Python:
 
     def describe(self) -> tuple[Described, Table]:
         """Ask for it; raises SettingsError."""
-        namespace = self.table.take("namespace", _uri, None)
+        namespace = self.table.take("namespace", _namespace, None)
         try:
             return describe(self.target, self.folder, name=self.name, namespace=namespace), self.table
         except SettingsError as error:
@@ -157,7 +157,7 @@ def _command_service(name: str, table: Table, recoveries: int) -> tuple[Service,
     _check(service, table)
     if name in COMMON_OPERATIONS:
         raise SettingsError(f"{table.name}: every service has an operation {name} already; give this one another name")
-    namespace = table.take("namespace", _uri, f"{NAMESPACE}{name}")
+    namespace = table.take("namespace", _namespace, f"{NAMESPACE}{name}")
     try:
         return service, command_interface(service, namespace)
     except (ValueError, TypeError) as error:
@@ -249,13 +249,8 @@ def _result(name: str, table: Table) -> ResultSpec:
     return ResultSpec(str(path), table.take("media_type", text, "application/octet-stream"))
 
 
-def _uri(value: Any) -> str:
-    """Return the name of a namespace; raises ValueError."""
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+", text(value)):
-        raise ValueError(
-            f"{value!r}: accepted: an absolute URI, such as urn:example:words or https://example.org/words"
-        )
-    return str(value)
+def _namespace(value: Any) -> str:
+    return check_namespace(text(value))
 
 
 def _fixed(value: Any) -> bool:

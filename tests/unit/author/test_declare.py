@@ -189,6 +189,31 @@ def test_options_that_cannot_be_are_told_at_once(options: dict[str, Any], said: 
     assert str(error.value).startswith(f"{options.get('name', 'fine')}: ")
 
 
+def test_a_static_method_is_a_function() -> None:
+    class Here:
+        @activity(retries=1)
+        @staticmethod
+        def one(job: object) -> int:
+            return 1
+
+        @staticmethod
+        @activity
+        def two(job: object) -> int:
+            return 2
+
+    assert [declaration_of(each) is None for each in (Here.one, Here.two)] == [False, False]
+    assert (Here.one(None), Here.two(None)) == (1, 2)
+
+
+def test_facets_are_checked_with_each_other() -> None:
+    def one(job: object, x: Annotated[int, Facets(min="a")]) -> None: ...
+    def two(job: object, x: Annotated[timedelta, "How long.", Facets(min=timedelta(days=1))]) -> None: ...
+
+    with pytest.raises(DeclarationError, match="one: "):
+        activity(one)
+    assert activity(two) is two
+
+
 def test_only_functions_are_declared() -> None:
     with pytest.raises(DeclarationError, match="@activity is for functions"):
         activity("count")  # type: ignore[call-overload]  # what is refused

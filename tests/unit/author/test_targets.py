@@ -44,6 +44,9 @@ class More(Words):
     def again(job) -> None:
         """Do it again."""
 
+class Wrong(More):
+    namespace = "no uri"
+
 class Empty:
     pass
 '''
@@ -122,6 +125,7 @@ def test_what_is_told_of_a_target_finds_it_from_elsewhere(folder: Path, tmp_path
         ("lacks.py", "{}/lacks.py:1: ModuleNotFoundError: No module named 'no_such_module_at_all'"),
         ("ends.py", "{}/ends.py:2: SystemExit: 4"),
         ("untyped.py", "{}/untyped.py:3: f: parameter x has no type; write x: str, or what it is"),
+        ("words:Wrong", "{}/words:Wrong: 'no uri': accepted: an absolute URI"),
         ("twice.py", "{}/twice.py: two operations are named f; give one of them @activity(name=...)"),
     ],
 )

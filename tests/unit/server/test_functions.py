@@ -1,6 +1,7 @@
 """Services in Python and links between services, as the TOML file and the command line name them."""
 
 import os
+import pickle
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -56,6 +57,7 @@ def refused(home: Path, toml: str, *targets: str) -> str:
 
 def test_each_operation_is_a_service_that_can_be_started(home: Path) -> None:
     settings = load(home, '[services.words]\npython = "words.py"\nretries = 5\nwork_limit = "PT1H"\ninput = "file"')
+    assert pickle.loads(pickle.dumps(settings)) == settings  # as workers get it
     count, find = settings.services["words.count"], settings.services["words.find"]
     assert count.function == (sys.executable, "-m", "wsrf_activity.author", "run", f"{home}/words.py", "count")
     assert (count.interface, count.documentation, count.stdin) == ("words", "Count the words of a text.", "file")
@@ -106,6 +108,7 @@ def test_without_functions_nobody_is_asked(home: Path) -> None:
             "services.w.namespace: 'words': accepted: an absolute",
         ),
         ("[services.w]\npython = 'words.py'\nengine = 'slurm'", "there is no engine 'slurm'"),
+        ("[services.w]\ncommand = ['a']\nnamespace = 'urn:wsrf-activity:1'", "'urn:wsrf-activity:1' is taken"),
         ("[services.w]\ncommand = ['a']\nnamespace = ''", "services.w.namespace: accepted: a text"),
         ("[services.w]\npython = 'words.py'\n[services.'w.count']\ncommand = ['a']", "services.w.count: two services"),
         ("[services.Destroy]\ncommand = ['a']", "every service has an operation Destroy already"),
