@@ -6,7 +6,7 @@ import resource
 from dataclasses import dataclass
 from datetime import timedelta
 
-from wsrf_activity.model.tables import Table, size, span, whole
+from wsrf_activity.model.tables import Table, flag, size, span, whole
 
 ENVIRONMENT = ("PATH", "LANG", "LC_*", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR")
 
@@ -20,6 +20,7 @@ class WorkLimits:
     processes: int | None = None  #: of this user, the server's own and those of all other work included
     open_files: int | None = None  #: of each process; at least 64
     grace: timedelta = timedelta(seconds=5)  #: between TERM and KILL
+    preload: bool = True  #: whether functions begin as forks of a process that has loaded what they need
     environment: tuple[str, ...] = ENVIRONMENT  #: variables that work gets from the server; all others are withheld
 
     def __post_init__(self) -> None:
@@ -59,6 +60,9 @@ def read_limits(table: Table, usual: WorkLimits | None = None) -> WorkLimits:
     processes = table.take("processes", whole, usual.processes)
     open_files = table.take("open_files", whole, usual.open_files)
     grace = table.take("grace", span, usual.grace)
+    preload = table.take("preload", flag, usual.preload)
     return table.checked(
-        lambda: WorkLimits(output=output, memory=memory, processes=processes, open_files=open_files, grace=grace)
+        lambda: WorkLimits(
+            output=output, memory=memory, processes=processes, open_files=open_files, grace=grace, preload=preload
+        )
     )

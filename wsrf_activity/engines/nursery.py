@@ -7,16 +7,20 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from wsrf_activity.engines import descriptors, processes, supervisor
+from wsrf_activity.engines import descriptors, processes, supervisor, zygote
+from wsrf_activity.engines.forking import PLACES
 from wsrf_activity.engines.order import Order
 
 AT_ONCE = 32  #: orders under way; each may have descriptors in flight, whose number the kernel bounds
 PATIENCE = 15.0  #: seconds for an order to be taken up; then it is given to another supervisor
 BURIAL = 30.0  #: seconds until a process that cannot be interrupted is left to die of the KILL that it has got
 IDLE = 16  #: supervisors that wait for more work, so that short work does not pay for a fork
+REST = 60.0  #: seconds between two starts of a zygote that loads what functions need, if it keeps ending
 
 _ROOT = Path(__file__).parents[2]
 #: Isolated and without site-packages, for it needs the standard library and this package only: small and quick.
@@ -26,14 +30,27 @@ sys.path.append(sys.argv[1])
 from wsrf_activity.engines.zygote import main
 main(int(sys.argv[2]))
 """
+_PLAIN = (sys.executable, "-I", "-S", "-c", _PROGRAM, os.fspath(_ROOT))
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """Work that need not be a program of its own, since a zygote can have loaded what it needs."""
+
+    prefix: tuple[str, ...]  #: how its command lines begin
+    zygote: tuple[str, ...]  #: the command of that zygote; the number of a descriptor follows. Empty: there is none
+    environment: Mapping[str, str]  #: what such work finds beside what all work does, however it is begun
 
 
 class Keeper:
     """The server's hold on one supervisor, by its channel as long as that is open, and by a pidfd."""
 
-    def __init__(self, channel: socket.socket | None = None, pidfd: int | None = None) -> None:
+    def __init__(
+        self, channel: socket.socket | None = None, pidfd: int | None = None, home: "Nursery | None" = None
+    ) -> None:
         self._channel = channel
         self._pidfd = pidfd
+        self._home = home
         self._lines: list[str] = []
         self._watched: int | None = None  #: descriptor
         self._over: Callable[[], None] = _nothing
@@ -76,6 +93,13 @@ class Keeper:
         if self._pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, number)
+
+    def give_back(self) -> None:
+        """Have it wait for the next order, if it can and is needed."""
+        if self._home is None:
+            self.close()
+        else:
+            self._home.take_back(self)
 
     def close(self) -> None:
         """Let go of it. With no work it ends."""
@@ -126,22 +150,34 @@ class Keeper:
 class Nursery:
     """Where supervisors come from. ``ask`` may be called at any time, whatever was killed."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        self._environ = environ
+    def __init__(self, environ: Mapping[str, str], command: tuple[str, ...] = _PLAIN, *, loads: bool = False) -> None:
+        """Have zygotes of this command; one that ``loads`` something says so when it has, and is of no use before."""
+        self._environ = {**environ, **PLACES} if loads else environ
+        self._command = command
+        self._loads = loads
+        self._loaded = False
         self._zygote: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._handing = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._idle: list[Keeper] = []
+        self._begun = -REST  #: when the last zygote was started, on the monotonic clock
+        self._again: asyncio.TimerHandle | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether an order would be taken up at once."""
+        return self._loaded or not self._loads
 
     def open(self) -> socket.socket:
         """Start a zygote unless one runs, and return the socket to it."""
         if self._control is None:
+            self._begun = time.monotonic()
             self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             self._control.setblocking(False)
             with theirs:
                 self._zygote = subprocess.Popen(
-                    [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT, str(theirs.fileno())],
+                    [*self._command, str(theirs.fileno())],
                     pass_fds=[theirs.fileno()],
                     env=self._environ,
                     cwd="/",
@@ -150,12 +186,16 @@ class Nursery:
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
+            if self._loads:
+                asyncio.get_running_loop().add_reader(self._control.fileno(), self._hear)
         return self._control
 
     def close(self) -> None:
         """End the zygote and who is idle. Supervisors at work do not notice."""
         self._forget_idle()
         self._end_zygote()
+        if self._again is not None:
+            self._again.cancel()
 
     async def ask(self, order: Order) -> tuple[str, Keeper]:
         """Give an order to a supervisor; return its answer and the hold on it, for the caller to give back.
@@ -181,44 +221,76 @@ class Nursery:
                 self._forget_idle()
             return answer, keeper
 
-    def give_back(self, keeper: Keeper) -> None:
-        """Have it wait for the next order, if it can and is needed."""
+    def take_back(self, keeper: Keeper) -> None:
+        """Have a supervisor wait for the next order, if it can and is needed."""
         if keeper.idle and len(self._idle) < IDLE and self._control is not None:
             self._idle.append(keeper)
         else:
             keeper.close()
 
     async def _fork(self) -> Keeper:
+        """Return a new supervisor; none that can be asked where there is none to be had just now."""
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         try:
             with theirs:
-                await self._hand_over(theirs)
+                handed = await self._hand_over(theirs)
         except BaseException:
             ours.close()
             raise
-        return Keeper(ours)
+        if not handed:
+            ours.close()
+        return Keeper(ours, home=self) if handed else Keeper()
 
-    async def _hand_over(self, channel: socket.socket) -> None:
+    async def _hand_over(self, channel: socket.socket) -> bool:
         async with self._handing:
-            while True:
+            while self.ready:
                 control = self.open()
                 try:
                     socket.send_fds(control, [b"+"], [channel.fileno()])
-                    return
+                    return True
                 except BlockingIOError:
                     await _ready(control.fileno(), write=True)
                 except (BrokenPipeError, ConnectionResetError):
                     self._end_zygote()
+                    self._begin_again()
+        return False
+
+    def _hear(self) -> None:
+        """Hear that a zygote has loaded what it had to, or that it has ended."""
+        try:
+            said = b"" if self._control is None else self._control.recv(64)
+        except BlockingIOError:
+            return
+        except ConnectionResetError:
+            said = b""
+        self._loaded = said == zygote.READY
+        if not said:
+            self._end_zygote()
+            self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Start another zygote that loads something, by itself: nobody waits for it. What keeps ending has a rest."""
+        if self._loads and self._again is None:
+            pause = max(0.0, self._begun + REST - time.monotonic())
+            self._again = asyncio.get_running_loop().call_later(pause, self._reopen)
+
+    def _reopen(self) -> None:
+        self._again = None
+        self.open()
 
     def _replace_stopped(self) -> None:
         """End a zygote that somebody stopped: what it was to do is asked again."""
-        zygote = None if self._zygote is None else processes.find(self._zygote.pid)
-        if zygote is not None and zygote.state in "TtZ":
+        found = None if self._zygote is None else processes.find(self._zygote.pid)
+        if found is not None and found.state in "TtZ":
             self._end_zygote()
+            self._begin_again()
 
     def _end_zygote(self) -> None:
+        self._loaded = False
         if self._control is not None:
+            if self._loads:
+                asyncio.get_running_loop().remove_reader(self._control.fileno())
             self._control.close()
             self._control = None
         if self._zygote is not None:

@@ -13,6 +13,7 @@ from wsrf_activity.model.phases import Phase
 
 INLINE = 4096  #: bytes up to which a result also stands in the record itself
 _LAST_WORDS = 400  #: characters of standard error that a description quotes
+_KILLED = 137  #: the exit code of what SIGKILL has ended
 _TRACE = 2000  #: characters that are kept of the trace of an attempt that is followed by another
 
 
@@ -52,6 +53,9 @@ class Settled:
         if report.reason == "aborted" or abort_reason is not None:
             reason = abort_reason or "aborted by request"
             return changes.abort(activity, now, reason, results=self.results, exit_code=report.exit_code)
+        if report.reason == "exited" and report.exit_code == _KILLED and _goes_on(activity):
+            error = _fatal(now, "WorkLost", "The work was killed by somebody, or by the machine for want of memory.")
+            return changes.recover(activity, now, error)
         errors = [_warning(now, f"the work left no file for its result {name!r}") for name in report.missing]
         if report.reason == "exited" and report.exit_code == 0:
             return self._end(activity, Phase.COMPLETED, report, now, errors)
@@ -84,6 +88,12 @@ class Settled:
 
     def _quoted(self) -> str:
         return f": {self.last_words}" if self.last_words else ""
+
+
+def _goes_on(activity: Activity) -> bool:
+    """Whether work whose process was killed counts as lost, and not as ended: a function never ends itself so."""
+    restart, function = activity.work.restart, activity.work.arguments is not None
+    return restart is RestartPolicy.RESUME or (restart is RestartPolicy.RERUN and function)
 
 
 def given_up(activity: Activity, now: datetime, code: str, description: str) -> Activity:

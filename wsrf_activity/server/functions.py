@@ -4,12 +4,16 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from wsrf_activity.author.preload import PREFIX, functions
+from wsrf_activity.engines.base import Engine
+from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.interfaces import Argument, Interface, Operation
+from wsrf_activity.model.services import Service
 from wsrf_activity.model.tables import SettingsError
 
 #: Finds the packages where the server does.
@@ -33,7 +37,7 @@ class Described:
 
     def command(self, operation: str) -> tuple[str, ...]:
         """Return the command line that calls the function of an operation."""
-        return (sys.executable, "-m", "wsrf_activity.author", "run", self.target, operation)
+        return (*PREFIX, self.target, operation)
 
 
 def describe(target: str, folder: Path, *, name: str | None = None, namespace: str | None = None) -> Described:
@@ -68,6 +72,14 @@ def describe(target: str, folder: Path, *, name: str | None = None, namespace: s
         said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
         raise SettingsError(said[-1] if said else f"{target}: importing it ended with code {ran.returncode}")
     return _read(json.loads(ran.stdout))
+
+
+def prepare(engines: Mapping[str, Engine], services: Iterable[Service]) -> None:
+    """Tell the engines of this machine what functions need, before they are opened."""
+    functions_of = [service for service in services if service.function]
+    for name, engine in engines.items():
+        if isinstance(engine, LocalEngine):
+            engine.prepare(functions((each.function[-2] for each in functions_of if each.engine == name), os.environ))
 
 
 def _read(told: Mapping[str, Any]) -> Described:

@@ -26,6 +26,7 @@ from wsrf_activity.notify.sender import Sender
 from wsrf_activity.reaper import Reaper
 from wsrf_activity.server.connections import BoundedProtocol
 from wsrf_activity.server.engines import make_engines
+from wsrf_activity.server.functions import prepare
 from wsrf_activity.server.place import Site
 from wsrf_activity.server.settings import Settings
 from wsrf_activity.soap.notifications import Notifications
@@ -58,9 +59,11 @@ async def serve_here(
     SettingsError where the database cannot be used.
     """
     callbacks = Callbacks(settings.callbacks)
+    engines = make_engines(settings.engines, settings.work)
+    prepare(engines, settings.services.values())
     manager = Manager(
         database,
-        make_engines(settings.engines, settings.work),
+        engines,
         settings.files,
         Rules(
             services=settings.services,

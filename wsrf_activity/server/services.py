@@ -128,7 +128,7 @@ def _functions(described: Described, table: Table, recoveries: int) -> Iterator[
         raise SettingsError(f"{described.target}: a service cannot have the name {interface.name!r}")
     for operation in interface.operations:
         # The media type of what it returns is the function's own matter; what it prints are texts.
-        own = {**described.policies[operation.name], "media_type": "text/plain; charset=utf-8"}
+        own = {"input": "file", **described.policies[operation.name], "media_type": "text/plain; charset=utf-8"}
         policies = Table(table.name, {**own, **said})
         yield Service(
             name=operation.service,

@@ -108,6 +108,26 @@ def test_an_attempt_that_was_lost_is_no_failure_of_the_work() -> None:
     assert Settled(Lost(False, "gone")).apply(again, NOON).phase is Phase.QUEUED
 
 
+@pytest.mark.parametrize(
+    ("restart", "arguments", "phase"),
+    [
+        (RestartPolicy.RESUME, b"<a/>", Phase.QUEUED),
+        (RestartPolicy.RESUME, None, Phase.QUEUED),
+        (RestartPolicy.RERUN, b"<a/>", Phase.QUEUED),
+        (RestartPolicy.RERUN, None, Phase.FAILED),
+        (RestartPolicy.ABORT, b"<a/>", Phase.FAILED),
+    ],
+)
+def test_a_function_that_was_killed_was_lost(restart: RestartPolicy, arguments: bytes | None, phase: Phase) -> None:
+    """A command may mean the exit code 137; a function cannot end so by itself."""
+    work = Work(argv=("true",), restart=restart, recoveries=1, arguments=arguments)
+    again = Settled(report(exit_code=137)).apply(changes.begin(activity(work=work), NOON), NOON)
+    assert (again.phase, again.attempt, again.recovered) == (phase, *((2, 1) if phase is Phase.QUEUED else (1, 0)))
+    if phase is Phase.QUEUED:
+        ended = Settled(report(exit_code=137)).apply(changes.begin(again, NOON), NOON)
+        assert (ended.phase, ended.errors[-1].code) == (Phase.FAILED, "LostTooOften")
+
+
 def test_an_abort_wins_over_any_outcome() -> None:
     running = changes.begin(activity(), NOON)
     for outcome in (report(), report(exit_code=1), Lost(True, "gone"), Lost(False, "gone"), report(reason="aborted")):

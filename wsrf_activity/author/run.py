@@ -1,0 +1,163 @@
+"""``run TARGET OPERATION``: one call of a function, in the process that the engine has begun for it.
+
+It is a command as any other: what it needs it finds in its environment, and what it leaves are files and an exit code.
+"""
+
+import asyncio
+import contextlib
+import inspect
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any
+
+from wsrf_activity.author.declare import Declaration
+from wsrf_activity.author.job import Cancelled, Job
+from wsrf_activity.author.spawning import Known
+from wsrf_activity.author.targets import TargetError, load
+from wsrf_activity.engines import attempt, failures
+from wsrf_activity.engines.base import Failure
+from wsrf_activity.types.results import write_result
+from wsrf_activity.types.signatures import namespace_of, read_arguments
+
+_CANCELLED = 128 + signal.SIGTERM
+_FAILED = 1
+_UNUSABLE = 2  #: the exit code of whoever was called as nobody calls it
+_OWN = (os.path.dirname(__file__), os.path.dirname(asyncio.__file__))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Call the operation of a target and return the exit code: 0, 1 with why it failed, or 143 where it was to end.
+
+    A function that ends the process itself (``sys.exit``) has its own.
+    """
+    if len(argv) != 2 or attempt.ACTIVITY_REPORT not in os.environ:
+        sys.stderr.write("usage: run TARGET OPERATION, as the server does: functions are called for an activity only\n")
+        return _UNUSABLE
+    job = Job.of(os.environ)
+    _end_on_signal(job)
+    _forget_own_path()
+    try:
+        call(job, argv[0], argv[1], (job.folder / attempt.ARGUMENTS).read_bytes())
+    except Cancelled:
+        return _CANCELLED
+    except SystemExit as ended:
+        return _own_code(ended)
+    except BaseException as error:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway, and is to say why
+        explain(error, job.folder)
+        return _FAILED
+    return 0
+
+
+def call(job: Job, target: str, operation: str, request: bytes) -> None:
+    """Call an operation with the arguments of its request, and leave what it returns as a result.
+
+    Raises what the function raises, Cancelled, TargetError where there is no such function, and ValueError for
+    arguments or a returned value that are not what it says.
+    """
+    loaded = load(target)
+    declaration = loaded.declarations.get(operation)
+    if declaration is None:
+        raise TargetError(f"{target} has no operation {operation} any more")
+    namespace = namespace_of(request)
+    offered = {name: each.offered for name, each in loaded.declarations.items()}
+    job.declared(declaration.state, Known(namespace, offered))
+    returned = _called(job, declaration, read_arguments(declaration.signature, request))
+    if returned is None and declaration.signature.result is None and job.has_result("result"):
+        return
+    written = write_result(declaration.signature, returned, namespace, declaration.policies.media_type)
+    job.result("result", written.content, written.media_type)
+
+
+def explain(error: BaseException, folder: Path) -> None:
+    """Say why the function failed: the traceback, without frames of ours, to standard error and to the server."""
+    if isinstance(error, TargetError):
+        code, message, shown = "CannotLoad", str(error), error.__cause__ or error
+    else:
+        code, message, shown = _kind(error), _sentence(error), error
+    told = traceback.TracebackException(type(shown), shown, _of_the_author(shown.__traceback__))
+    trace = "".join(told.format())
+    with contextlib.suppress(OSError):  # a full disk: the exit code says that it has failed
+        failures.write(str(folder / attempt.FAILURE), Failure(code, message, trace))
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(trace)
+
+
+def _called(job: Job, declaration: Declaration, arguments: Mapping[str, Any]) -> Any:
+    if inspect.iscoroutinefunction(declaration.function):
+        return asyncio.run(_awaited(job, declaration, arguments))
+    return declaration.function(job, **arguments)
+
+
+async def _awaited(job: Job, declaration: Declaration, arguments: Mapping[str, Any]) -> Any:
+    task = asyncio.current_task()
+
+    def end() -> None:
+        try:
+            job.cancel()
+        except Cancelled:
+            if task is not None:
+                task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    try:
+        return await declaration.function(job, **arguments)
+    except asyncio.CancelledError:
+        if job.ending:
+            raise Cancelled from None
+        raise
+
+
+def _end_on_signal(job: Job) -> None:
+    """Have SIGTERM end the function; what it forks is ended by it as programs are."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        job.cancel()
+
+    signal.signal(signal.SIGTERM, end)
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
+
+
+def _forget_own_path() -> None:
+    """Let programs that the function starts not find this package: it is only there for this process."""
+    first, _, rest = os.environ.get("PYTHONPATH", "").partition(os.pathsep)
+    if first == str(Path(__file__).parents[2]):
+        os.environ.pop("PYTHONPATH")
+        if rest:
+            os.environ["PYTHONPATH"] = rest
+
+
+def _own_code(ended: SystemExit) -> int:
+    """Return what Python makes of an exit (``sys.exit``)."""
+    if ended.code is None or isinstance(ended.code, int):
+        return (ended.code or 0) & 0xFF
+    sys.stderr.write(f"{ended.code}\n")
+    return _FAILED
+
+
+def _of_the_author(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame that is neither ours nor asyncio's; all of it where there is none."""
+    found = trace
+    while found is not None and found.tb_frame.f_code.co_filename.startswith((*_OWN, "<frozen")):
+        found = found.tb_next
+    return found or trace
+
+
+def _kind(error: BaseException) -> str:
+    kind = type(error)
+    return (
+        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
+    )
+
+
+def _sentence(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # an exception of the author's, whose text is code of theirs
+        text = ""
+    return f"{_kind(error)}: {text}" if text else _kind(error)
