@@ -33,7 +33,7 @@ _TYPES = {
     "anyURI": "a URI such as https://example.org/data",
 }
 SPAN = r"-?P(0+Y)?(0+M)?([0-9]+D)?(T.*)?"  #: of a duration that has a length, which years and months have not
-UUID = r"\s*[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\s*"
+UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _PATTERNS = {
     SPAN: "a duration of days, hours, minutes and seconds, such as P1DT2H",
     UUID: "a UUID such as 123e4567-e89b-12d3-a456-426614174000",

@@ -50,18 +50,27 @@ class Configured:
 class _Python:
     """A service in Python that is to be asked for."""
 
+    where: str  #: how its table is called
     target: str
     folder: Path  #: where the target is written
-    table: Table  #: what the operator says of it
     name: str | None = None
+    namespace: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)  #: what the operator says of all its operations
 
-    def describe(self) -> tuple[Described, Table]:
+    @classmethod
+    def read(cls, name: str, target: str, folder: Path, table: Table) -> "_Python":
+        """Read what is said of it, and whether that can be, before anybody is asked; raises SettingsError."""
+        namespace, said = table.take("namespace", _namespace, None), table.take_all(_OVERRIDING)
+        table.done()
+        _policies(Table(table.name, dict(said)), RECOVERIES)
+        return cls(where=table.name, target=target, folder=folder, name=name, namespace=namespace, said=said)
+
+    def describe(self) -> Described:
         """Ask for it; raises SettingsError."""
-        namespace = self.table.take("namespace", _namespace, None)
         try:
-            return describe(self.target, self.folder, name=self.name, namespace=namespace), self.table
+            return describe(self.target, self.folder, name=self.name, namespace=self.namespace)
         except SettingsError as error:
-            where = f"{self.table.name}.python: " if self.name else ""
+            where = f"{self.where}.python: " if self.name else ""
             raise SettingsError(f"{where}{error}") from None
 
 
@@ -80,7 +89,7 @@ def read_services(
     """
     services: list[Service] = []
     interfaces: list[Interface] = []
-    python = [_Python(target=each, folder=Path.cwd(), table=Table(each, {})) for each in targets]
+    python = [_Python(where=each, target=each, folder=Path.cwd()) for each in targets]
     for name, given in table.tables():
         if not _NAME.fullmatch(name) or name == COMMAND_SERVICE:
             raise SettingsError(f"{given.name}: a service cannot have that name")
@@ -88,14 +97,14 @@ def read_services(
         if target is not None and not functions:
             given.rest()
         elif target is not None:
-            python.append(_Python(target=target, folder=folder, table=given, name=name))
+            python.append(_Python.read(name, target, folder, given))
         else:
             command, interface = _command_service(name, given, recoveries)
             services.append(command)
             interfaces.append(interface)
     if functions:
-        for described, said in _describe(python):
-            services.extend(_functions(described, said, recoveries))
+        for asked, described in zip(python, _describe(python), strict=True):
+            services.extend(_functions(asked, described, recoveries))
             interfaces.append(described.interface)
     configured = _distinct(services, interfaces)
     if functions:
@@ -103,7 +112,7 @@ def read_services(
     return configured
 
 
-def _describe(python: Sequence[_Python]) -> Sequence[tuple[Described, Table]]:
+def _describe(python: Sequence[_Python]) -> Sequence[Described]:
     """Ask for several at a time: each takes as long as Python takes to start and to import what its author wrote."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
         return list(threads.map(_Python.describe, python))
@@ -119,22 +128,19 @@ def _distinct(services: Sequence[Service], interfaces: Sequence[Interface]) -> C
     return Configured({each.name: each for each in services}, {each.name: each for each in interfaces})
 
 
-def _functions(described: Described, table: Table, recoveries: int) -> Iterator[Service]:
+def _functions(asked: _Python, described: Described, recoveries: int) -> Iterator[Service]:
     """Yield the service of each operation: what the operator says of all goes before what its author says of it."""
-    said = table.take_all(_OVERRIDING)
-    table.done()
     interface = described.interface
     if not _NAME.fullmatch(interface.name) or interface.name == COMMAND_SERVICE:
         raise SettingsError(f"{described.target}: a service cannot have the name {interface.name!r}")
     for operation in interface.operations:
         # The media type of what it returns is the function's own matter; what it prints are texts.
         own = {"input": "file", **described.policies[operation.name], "media_type": "text/plain; charset=utf-8"}
-        policies = Table(table.name, {**own, **said})
+        policies = Table(asked.where, {**own, **asked.said})
         yield Service(
             name=operation.service,
             interface=interface.name,
             function=described.command(operation.name),
-            restart=policies.take("restart", _restart, RestartPolicy.ABORT),
             documentation=operation.documentation,
             **_policies(policies, recoveries),
         )
@@ -150,7 +156,6 @@ def _command_service(name: str, table: Table, recoveries: int) -> tuple[Service,
         shell=table.take("shell", text, None),
         parameters=parameters,
         results={key: _result(key, given) for key, given in table.table("results").tables()},
-        restart=table.take("restart", _restart, RestartPolicy.ABORT),
         documentation=table.take("documentation", text, None),
         **_policies(table, recoveries),
     )
@@ -173,6 +178,7 @@ def _policies(table: Table, recoveries: int) -> dict[str, Any]:
         "keep": table.take("keep", span, None),
         "maximum": table.take("maximum", span, None),
         "fixed_lifetime": table.take("lifetime", _fixed, False),
+        "restart": table.take("restart", _restart, RestartPolicy.ABORT),
         "retries": table.take("retries", whole, 0),
         "retry_after": table.take("retry_after", span, timedelta(0)),
         "recoveries": table.take("recoveries", whole, recoveries),
