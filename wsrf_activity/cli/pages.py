@@ -24,6 +24,7 @@ STYLES: Mapping[str, str] = {
     "Failed": "red",
     "Aborted": "magenta",
 }
+_MOST_SERVICES = 8  #: whose WSDLs are shown at the start
 
 
 class Started(Protocol):
@@ -33,6 +34,8 @@ class Started(Protocol):
     def base_url(self) -> str: ...
     @property
     def wsdl_url(self) -> str: ...
+    @property
+    def services(self) -> tuple[tuple[str, str], ...]: ...
     @property
     def data(self) -> Path: ...
     @property
@@ -58,6 +61,7 @@ def announce(started: Started) -> None:
     facts = {
         "listens at": started.base_url,
         "WSDL": started.wsdl_url,
+        **_services(started),
         "data": str(started.data),
         "database": started.database,
         "log in with": login,
@@ -68,6 +72,13 @@ def announce(started: Started) -> None:
         shown.print(Panel(_pairs(facts), title="wsrf-activity", expand=False))
     else:
         _print_pairs(shown, facts)
+
+
+def _services(started: Started) -> dict[str, str]:
+    """Return the WSDLs of the services, or where they are listed if they are many."""
+    if len(started.services) > _MOST_SERVICES:
+        return {"services": f"{started.base_url}/service"}
+    return {f"of {name}": wsdl for name, wsdl in started.services}
 
 
 def _print_pairs(shown: Console, facts: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import uvloop
 
+from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.tables import SettingsError
 from wsrf_activity.server import place
@@ -26,6 +27,7 @@ class Started:
 
     base_url: str
     wsdl_url: str
+    services: tuple[tuple[str, str], ...]  #: name and WSDL of each service
     data: Path
     token_file: Path | None  #: None without authentication
     database: str  #: its URL, without the password
@@ -71,7 +73,9 @@ def _tell(settings: Settings, site: Site, announce: Callable[[Started], None]) -
     place.write_server_file(settings.data, site.base_url)
     token_file = settings.data / "token" if settings.auth else None
     shown = without_password(settings.database)
-    announce(Started(site.base_url, f"{site.base_url}/activity?wsdl", settings.data, token_file, shown))
+    addresses = Addresses(site.base_url)
+    services = tuple((name, f"{addresses.interface(name)}?wsdl") for name in sorted(settings.interfaces))
+    announce(Started(site.base_url, f"{addresses.service}?wsdl", services, settings.data, token_file, shown))
 
 
 def without_password(url: str) -> str:
