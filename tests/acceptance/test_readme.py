@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.commands import TIMEOUT, Shell
-from wsrf_activity.client import Reference
+from tests.server import Server, running
+from wsrf_activity.client import Reference, connect
 from wsrf_activity.soap import contract
 
 ROOT = Path(__file__).parents[2]
@@ -52,7 +54,7 @@ def python(code: str, server: Shell) -> subprocess.CompletedProcess[str]:
 
 
 def test_every_block_of_code_is_one_that_is_run() -> None:
-    assert set(BLOCKS) == {"demo", "tests", "shell", "client", "zeep", "curl"}
+    assert set(BLOCKS) == {"demo", "tests", "service", "shell", "client", "zeep", "curl"}
     fences = re.findall(r"^```(\w+)$", README, re.MULTILINE)
     assert len([language for language in fences if language != "text"]) == len(BLOCKS)
 
@@ -67,6 +69,17 @@ def test_the_shell_block(home: Shell) -> None:
     lines = ended.stdout.decode().splitlines()
     assert [line.split() for line in lines[:2]] == [["2", "b"], ["1", "a"]]
     assert sum("Completed" in line for line in lines) == 2
+
+
+def test_the_service_block(tmp_path: Path) -> None:
+    """It is served as the README says, and has a WSDL with its operation."""
+    assert len([line for line in BLOCKS["service"].splitlines() if line.strip()]) == 4
+    (tmp_path / "words.py").write_text(BLOCKS["service"] + "\n", "utf-8")
+    with running(Server(tmp_path / "server", arguments=(str(tmp_path / "words.py"),))) as server:
+        counted = connect(data=server.data).start("words.count", text="a rose is a rose")
+        assert (counted.wait(TIMEOUT).phase, counted.result().read()) == ("Completed", b"5")
+        wsdl = httpx.get(f"{server.base}/service/words?singleWsdl").text
+        assert 'operation name="count"' in wsdl
 
 
 def test_the_zeep_block(home: Shell) -> None:
