@@ -143,7 +143,7 @@ async def test_the_work_sees_only_what_is_meant_for_it(tmp_path: Path, monkeypat
     *variables, umask, folder = (job.folder / "stdout").read_text().splitlines()
     environment = dict(line.split("=", 1) for line in variables)
     allowed = {"PATH", "LANG", "TZ", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "PWD", "OLDPWD", "SHLVL", "_"}
-    ours = {f"ACTIVITY_{name}" for name in ("ID", "ATTEMPT", "REPORT", "CHECKPOINT", "RESULTS", "FAILURE")}
+    ours = {f"ACTIVITY_{name}" for name in ("ID", "ATTEMPT", "SERVICE", "REPORT", "CHECKPOINT", "RESULTS", "FAILURE")}
     assert {name for name in environment if not name.startswith("LC_")} <= allowed | ours
     assert environment["LC_TIME"] == "C"
     assert (environment["ACTIVITY_ID"], environment["ACTIVITY_ATTEMPT"]) == (job.activity_id, "1")

@@ -49,6 +49,7 @@ class Job:
         *,
         activity_id: str,
         attempt: int = 1,
+        service: str = "",
         index: int | None = None,
         input: Path | None = None,
         state: Any = None,
@@ -58,6 +59,7 @@ class Job:
         self._folder = folder
         self._id = activity_id
         self._attempt = attempt
+        self._service = service
         self._index = index
         self._input = input
         self._known = known or Known()
@@ -77,6 +79,7 @@ class Job:
             Path(environment[files.ACTIVITY_REPORT]).parent,
             activity_id=environment[files.ACTIVITY_ID],
             attempt=int(environment[files.ACTIVITY_ATTEMPT]),
+            service=environment.get(files.ACTIVITY_SERVICE, ""),
             index=None if index is None else int(index),
             input=None if source is None else Path(source),
         )
@@ -94,6 +97,11 @@ class Job:
     def attempt(self) -> int:
         """Which attempt at the activity this is, from 1."""
         return self._attempt
+
+    @property
+    def service(self) -> str:
+        """What callers have started: the name of the service and that of the operation, "NAME.OPERATION"."""
+        return self._service
 
     @property
     def index(self) -> int | None:
@@ -193,7 +201,8 @@ class Job:
             raise TypeError(f"a checkpoint cannot be made of this: {error}; accepted: {accepted}") from error
         spawned, self._spawned = self._spawned, []
         for path in spawned:  # what the state may tell of has to be as durable as the state
-            _sync(path)
+            with contextlib.suppress(FileNotFoundError):  # the server has it by now
+                _sync(path)
         if spawned:
             _sync(self._folder / files.SPAWNED)
         _write_durably(self._folder / files.CHECKPOINT, text.encode())

@@ -18,7 +18,7 @@ from typing import Any
 from wsrf_activity.author.declare import Declaration
 from wsrf_activity.author.job import Cancelled, Job
 from wsrf_activity.author.spawning import Known
-from wsrf_activity.author.targets import TargetError, load
+from wsrf_activity.author.targets import Loaded, TargetError, load
 from wsrf_activity.engines import attempt, failures
 from wsrf_activity.engines.base import Failure
 from wsrf_activity.types.results import write_result
@@ -27,7 +27,7 @@ from wsrf_activity.types.signatures import namespace_of, read_arguments
 _CANCELLED = 128 + signal.SIGTERM
 _FAILED = 1
 _UNUSABLE = 2  #: the exit code of whoever was called as nobody calls it
-_OWN = (os.path.dirname(__file__), os.path.dirname(asyncio.__file__))
+_OWN = (os.path.dirname(__file__), "<frozen")  #: where frames are that tell an author nothing
 
 
 def main(argv: Sequence[str]) -> int:
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     _end_on_signal(job)
     _forget_own_path()
     try:
-        call(job, argv[0], argv[1], (job.folder / attempt.ARGUMENTS).read_bytes())
+        perform(job, load(argv[0]), argv[1], (job.folder / attempt.ARGUMENTS).read_bytes(), signals=True)
     except Cancelled:
         return _CANCELLED
     except SystemExit as ended:
@@ -54,20 +54,21 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def call(job: Job, target: str, operation: str, request: bytes) -> None:
+def perform(job: Job, loaded: Loaded, operation: str, request: bytes, *, signals: bool = False) -> None:
     """Call an operation with the arguments of its request, and leave what it returns as a result.
 
-    Raises what the function raises, Cancelled, TargetError where there is no such function, and ValueError for
-    arguments or a returned value that are not what it says.
+    It touches nothing but the job, so that it can be done in any process and thread. A coroutine is run to its end;
+    with ``signals``, which is for the main thread, SIGTERM cancels it. Raises what the function raises, Cancelled,
+    TargetError where there is no such operation, and ValueError for arguments or a returned value that are not what it
+    says.
     """
-    loaded = load(target)
     declaration = loaded.declarations.get(operation)
     if declaration is None:
-        raise TargetError(f"{target} has no operation {operation} any more")
+        raise TargetError(f"{loaded.target} has no operation {operation} any more")
     namespace = namespace_of(request)
     offered = {name: each.offered for name, each in loaded.declarations.items()}
-    job.declared(declaration.state, Known(namespace, offered))
-    returned = _called(job, declaration, read_arguments(declaration.signature, request))
+    job.declared(declaration.state, Known(job.service.rpartition(".")[0], namespace, offered))
+    returned = _called(job, declaration, read_arguments(declaration.signature, request), signals)
     if returned is None and declaration.signature.result is None and job.has_result("result"):
         return
     written = write_result(declaration.signature, returned, namespace, declaration.policies.media_type)
@@ -88,13 +89,13 @@ def explain(error: BaseException, folder: Path) -> None:
         sys.stderr.write(trace)
 
 
-def _called(job: Job, declaration: Declaration, arguments: Mapping[str, Any]) -> Any:
+def _called(job: Job, declaration: Declaration, arguments: Mapping[str, Any], signals: bool) -> Any:
     if inspect.iscoroutinefunction(declaration.function):
-        return asyncio.run(_awaited(job, declaration, arguments))
+        return asyncio.run(_awaited(job, declaration, arguments, signals))
     return declaration.function(job, **arguments)
 
 
-async def _awaited(job: Job, declaration: Declaration, arguments: Mapping[str, Any]) -> Any:
+async def _awaited(job: Job, declaration: Declaration, arguments: Mapping[str, Any], signals: bool) -> Any:
     task = asyncio.current_task()
 
     def end() -> None:
@@ -104,7 +105,8 @@ async def _awaited(job: Job, declaration: Declaration, arguments: Mapping[str, A
             if task is not None:
                 task.cancel()
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    if signals:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
     try:
         return await declaration.function(job, **arguments)
     except asyncio.CancelledError:
@@ -141,11 +143,16 @@ def _own_code(ended: SystemExit) -> int:
 
 
 def _of_the_author(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the first frame that is neither ours nor asyncio's; all of it where there is none."""
-    found = trace
-    while found is not None and found.tb_frame.f_code.co_filename.startswith((*_OWN, "<frozen")):
+    """Return a traceback without what called the function, and without our own frames that begin it then."""
+    frame = called = trace
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == __file__:
+            called = frame.tb_next
+        frame = frame.tb_next
+    found = called
+    while found is not None and found.tb_frame.f_code.co_filename.startswith(_OWN):
         found = found.tb_next
-    return found or trace
+    return found or called or trace
 
 
 def _kind(error: BaseException) -> str:

@@ -35,8 +35,9 @@ class Child:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The operations of the job's own service, whose parameters are checked at once."""
+    """The operations of the job's own interface, whose parameters are checked at once."""
 
+    interface: str = ""  #: its name: what "NAME.OPERATION" begins with
     namespace: str = ""
     operations: Mapping[str, Signature] = field(default_factory=dict)
 
@@ -60,7 +61,7 @@ def spawn(
     values = {key: value for key, value in parameters.items() if key not in outputs and value is not None}
     said: dict[str, Any] = {
         "id": child.id,
-        "service": operation,
+        "service": f"{known.interface}.{operation}" if operation in known.operations else operation,
         "name": name,
         "after": [each.id if isinstance(each, Child) else str(each) for each in after],
         "outputs": [[key, value.activity_id, value.result] for key, value in outputs.items()],

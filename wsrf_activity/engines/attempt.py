@@ -28,6 +28,7 @@ CRASH = "supervisor.crash"  #: the traceback of a supervisor that failed
 #: Names in the work's environment, which also tell it from all other processes.
 ACTIVITY_ID = "ACTIVITY_ID"
 ACTIVITY_ATTEMPT = "ACTIVITY_ATTEMPT"
+ACTIVITY_SERVICE = "ACTIVITY_SERVICE"
 ACTIVITY_REPORT = "ACTIVITY_REPORT"
 ACTIVITY_INPUT = "ACTIVITY_INPUT"
 ACTIVITY_ARGUMENTS = "ACTIVITY_ARGUMENTS"

@@ -27,6 +27,7 @@ class Job:
     results: Mapping[str, ResultSpec] = field(default_factory=dict)
     media_type: str = "application/octet-stream"  #: of standard output
     heard: Heard = NOTHING_HEARD  #: how far its messages are known
+    service: str = ""  #: what it is an activity of
     arguments: bytes | None = None  #: what the work finds in the file that ACTIVITY_ARGUMENTS names
     index: int | None = None  #: its place among those that one request has started
     earlier: Path | None = None  #: the folder of the attempt before, whose last checkpoint this one goes on from

@@ -123,6 +123,7 @@ def _place(source: str, name: str) -> None:
 
 def _environment(order: Order) -> dict[str, str]:
     environment = {**os.environ, **order.environment, **order.cookies}
+    environment[attempt.ACTIVITY_SERVICE] = order.service
     environment[attempt.ACTIVITY_REPORT] = f"{order.folder}/{attempt.MESSAGES}"
     environment[attempt.ACTIVITY_CHECKPOINT] = f"{order.folder}/{attempt.CHECKPOINT}"
     environment[attempt.ACTIVITY_RESULTS] = f"{order.folder}/{attempt.RESULTS}"

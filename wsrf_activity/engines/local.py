@@ -153,6 +153,7 @@ class LocalEngine:
             argv=job.argv,
             stdin=None if job.stdin is None else os.path.abspath(job.stdin),
             input_as_file=job.input_as_file,
+            service=job.service,
             arguments=None if job.arguments is None else job.arguments.decode(),
             place=job.index,
             earlier=None if job.earlier is None else os.path.abspath(job.earlier),

@@ -16,6 +16,7 @@ class Order(NamedTuple):
     argv: tuple[str, ...] = ()
     stdin: str | None = None
     input_as_file: bool = False
+    service: str = ""
     arguments: str | None = None  #: what the work finds in a file
     place: int | None = None  #: among those that one request has started
     earlier: str | None = None  #: the folder of the attempt whose checkpoint this one goes on from

@@ -334,6 +334,7 @@ class Runner:
             results=work.results,
             media_type=work.media_type,
             heard=activity.heard,
+            service=activity.service,
             arguments=work.arguments,
             index=activity.index,
             earlier=earlier(activity, self._folders),

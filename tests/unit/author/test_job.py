@@ -233,7 +233,7 @@ def _spawned(job: Job, child_id: str) -> dict[str, Any]:
 
 
 def test_an_operation_beside_it_is_asked_for(tmp_path: Path) -> None:
-    job = _job(tmp_path, known=Known("urn:w", {"count": signature_of(_count, "count")}))
+    job = _job(tmp_path, known=Known("words", "urn:w", {"count": signature_of(_count, "count")}))
     first = job.spawn("count", text="a b", name="one")
     second = job.spawn("count", text=first.output(), times=3, after=[first, "other"])
     third = job.spawn(
@@ -242,7 +242,7 @@ def test_an_operation_beside_it_is_asked_for(tmp_path: Path) -> None:
     assert _said(job) == [Spawned()]
     said = _spawned(job, first.id)
     assert read_arguments(signature_of(_count, "count"), said.pop("document").encode()) == {"text": "a b"}
-    assert said == {"id": first.id, "service": "count", "name": "one", "after": [], "outputs": []}
+    assert said == {"id": first.id, "service": "words.count", "name": "one", "after": [], "outputs": []}
     said = _spawned(job, second.id)
     assert (said["parameters"], said["outputs"]) == ({"times": ["3"]}, [["text", first.id, "result"]])
     assert said["after"] == [first.id, "other"]
@@ -250,12 +250,13 @@ def test_an_operation_beside_it_is_asked_for(tmp_path: Path) -> None:
     assert said["parameters"]["numbers"] == ["1", "2.5", "true"]
     assert said["parameters"]["moment"] == ["2030-01-02T00:00:00Z"]
     assert said["outputs"] == [[None, second.id, "x"]]
+    (tmp_path / "spawned" / f"{first.id}.json").rename(tmp_path / "taken")  # as the server does
     job.checkpoint({"children": [first.id, second.id]})
     assert job.state["children"][0] == first.id
 
 
 def test_what_its_own_operation_does_not_take_is_refused(tmp_path: Path) -> None:
-    job = _job(tmp_path, known=Known("urn:w", {"count": signature_of(_count, "count")}))
+    job = _job(tmp_path, known=Known("words", "urn:w", {"count": signature_of(_count, "count")}))
     for parameters in ({"text": 3}, {"text": "a", "more": 1}, {}):
         with pytest.raises(ValueError, match=r"text|more"):
             job.spawn("count", **parameters)
