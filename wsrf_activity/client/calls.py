@@ -16,7 +16,8 @@ from wsrf_activity.model.phases import Phase
 
 NEVER: Final = Never()  #: a termination time that never comes
 KEEP: Final = "\0keep"  #: what `update` leaves as it is
-Parameter = str | int | float | Decimal | bool
+Value = str | int | float | Decimal | bool
+Parameter = Value | Sequence[Value]  #: a list is a parameter that repeats
 _NIL: Final[Any] = zeep.xsd.Nil
 
 
@@ -67,7 +68,7 @@ class Start:
         arguments = {
             "Service": self.service,
             "Command": self.command,
-            "Parameter": [{"name": key, "_value_1": written(value)} for key, value in self.parameters.items()] or None,
+            "Parameter": _parameters(self.parameters) or None,
             "Input": inline,
             "InputReference": reference,
             "Name": self.name,
@@ -84,7 +85,13 @@ def _call(operation: str, arguments: Mapping[str, Any]) -> Call:
     return Call(operation, {name: value for name, value in arguments.items() if value is not None})
 
 
-def written(value: Parameter) -> str:
+def _parameters(given: Mapping[str, Parameter]) -> list[dict[str, str]]:
+    """Return each value as one element: those of a list one after another, and none for an empty one."""
+    several = {key: [value] if isinstance(value, Value) else value for key, value in given.items()}
+    return [{"name": key, "_value_1": written(value)} for key, values in several.items() for value in values]
+
+
+def written(value: Value) -> str:
     """Return a parameter's value as the messages carry it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 

@@ -102,3 +102,9 @@ def test_every_fault_of_the_operations_that_are_called_has_its_class() -> None:
     elements = {part.element.qname.text for messages in declared for m in messages for part in m.parts.values()}
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     assert elements == {element for kind in kinds if (element := getattr(kind, "element", ""))}
+
+
+def test_a_list_is_a_parameter_that_repeats() -> None:
+    start = calls.Start(service="s", parameters={"text": "a b", "each": [1, True, "x"], "none": []})
+    found = [(each.get("name"), each.text) for each in written(start.call(None, None)).iterfind("{*}Parameter")]
+    assert found == [("text", "a b"), ("each", "1"), ("each", "true"), ("each", "x")]
