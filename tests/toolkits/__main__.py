@@ -6,19 +6,20 @@ from pathlib import Path
 
 from tests.server import Server, running
 from tests.toolkits import pages
-from tests.toolkits.matrix import Toolkit, consumers, toolkits
+from tests.toolkits.matrix import Toolkit, everything
+from tests.toolkits.running import SERVICES
 from tests.toolkits.telling import judged
 
 
 def main(names: list[str]) -> int:
     """Run these toolkits, keep the outcome of each that holds what its notes say, and return an exit code."""
-    known = {toolkit.name: toolkit for toolkit in (*toolkits(), *consumers())}
+    known = {toolkit.name: toolkit for toolkit in everything()}
     unknown = [name for name in names if name not in known]
     if unknown:
         print(f"no toolkit called {', '.join(unknown)}: there are {', '.join(known)}")
         return 2
     chosen = [known[name] for name in names] or list(known.values())
-    with tempfile.TemporaryDirectory() as scratch, running(Server(Path(scratch) / "server")) as server:
+    with tempfile.TemporaryDirectory() as scratch, running(Server(Path(scratch) / "server", config=SERVICES)) as server:
         outcomes = [_one(toolkit, server, Path(scratch) / toolkit.anchor, bool(names)) for toolkit in chosen]
     pages.write()
     return 0 if all(outcomes) else 1

@@ -12,7 +12,7 @@ import venv
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.toolkits.matrix import CACHE, Toolkit, consumers, toolkits
+from tests.toolkits.matrix import CACHE, Toolkit, everything
 
 _POM = """\
 <project xmlns="http://maven.apache.org/POM/4.0.0">
@@ -26,7 +26,7 @@ _DEPENDENCY = "<dependency><groupId>{}</groupId><artifactId>{}</artifactId><vers
 
 def main(names: list[str]) -> int:
     """Install what these need, and return an exit code."""
-    known = {toolkit.name: toolkit for toolkit in (*toolkits(), *consumers())}
+    known = {toolkit.name: toolkit for toolkit in everything()}
     unknown = [name for name in names if name not in known]
     if unknown:
         print(f"no toolkit called {', '.join(unknown)}: there are {', '.join(known)}", file=sys.stderr)

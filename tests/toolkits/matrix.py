@@ -44,6 +44,16 @@ CONSUMER_STEPS: Mapping[str, str] = {
     "unsubscribe": "Unsubscribe at the same address, without any header",
 }
 
+#: What every caller of services shows: those of `services/`, which have operations of their own in WSDLs of their own.
+SERVICE_STEPS: Mapping[str, str] = {
+    "import": "reads the WSDLs of both services; code is generated and compiled where the toolkit works that way",
+    "start": "the operation of a service in four lines; its answer is the endpoint reference, which is waited on",
+    "call": "the same with act:StartOptions in the header: the answer is the value",
+    "rich": "rows, a list, an optional value, a choice and times go there and come back, typed",
+    "invalid": "InvalidParameterFault, which names parameter, row and column",
+    "failed": "WorkFailedFault, where what was called raises an exception",
+}
+
 _SPOKEN = re.compile(r"^(ok|unable|failed) ([a-z0-9]+)(?: (.*))?$", re.MULTILINE)
 
 
@@ -77,6 +87,8 @@ class Toolkit:
     @property
     def steps(self) -> Mapping[str, str]:
         """What its program has to show."""
+        if self.name.startswith("services/"):
+            return SERVICE_STEPS
         return CONSUMER_STEPS if self.is_consumer else STEPS
 
     @property
@@ -126,6 +138,16 @@ def toolkits() -> list[Toolkit]:
 def consumers() -> list[Toolkit]:
     """Return all whose programs are told."""
     return _found("consumers/*/toolkit.toml")
+
+
+def callers() -> list[Toolkit]:
+    """Return all whose programs call services that have operations of their own."""
+    return _found("services/*/toolkit.toml")
+
+
+def everything() -> list[Toolkit]:
+    """Return all of them."""
+    return [*toolkits(), *consumers(), *callers()]
 
 
 def _found(pattern: str) -> list[Toolkit]:

@@ -4,7 +4,17 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypedDict
 
-from tests.toolkits.matrix import CONSUMER_STEPS, FOLDER, STEPS, Toolkit, consumers, toolkits
+from tests.toolkits.matrix import (
+    CONSUMER_STEPS,
+    FOLDER,
+    SERVICE_STEPS,
+    STEPS,
+    Toolkit,
+    callers,
+    consumers,
+    everything,
+    toolkits,
+)
 
 ROOT = FOLDER.parents[1]
 RECORD = FOLDER / "matrix.json"
@@ -32,7 +42,7 @@ def read_record() -> dict[str, Entry]:
 
 def write_record(record: Mapping[str, Entry]) -> None:
     """Keep what the last runs gave; what has no folder any more is dropped."""
-    names = {toolkit.name for toolkit in (*toolkits(), *consumers())}
+    names = {toolkit.name for toolkit in everything()}
     kept = {name: record[name] for name in sorted(record) if name in names}
     RECORD.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
 
@@ -40,7 +50,9 @@ def write_record(record: Mapping[str, Entry]) -> None:
 def rendered() -> dict[str, str]:
     """Return README.md and docs/toolkits.md, by name, as the record, the notes and the programs want them."""
     record = read_record()
-    shown, told = ([toolkit for toolkit in kind() if toolkit.name in record] for kind in (toolkits, consumers))
+    shown, told, calling = (
+        [toolkit for toolkit in kind() if toolkit.name in record] for kind in (toolkits, consumers, callers)
+    )
     readme = _between(README.read_text("utf-8"), "matrix", _table(shown, record, "docs/toolkits.md"))
     page = _between(PAGE.read_text("utf-8"), "matrix", _table(shown, record, ""))
     page = _between(page, "steps", _legend(STEPS))
@@ -49,6 +61,11 @@ def rendered() -> dict[str, str]:
     page = _between(page, "steps of consumers", _legend(CONSUMER_STEPS))
     programs = [line for toolkit in told for line in _program(toolkit, record[toolkit.name])]
     page = _between(page, "programs of consumers", programs)
+    page = _between(page, "callers", _table(calling, record, ""))
+    page = _between(page, "steps of callers", _legend(SERVICE_STEPS))
+    page = _between(page, "services", list(_services()))
+    programs = [line for toolkit in calling for line in _program(toolkit, record[toolkit.name])]
+    page = _between(page, "programs of callers", programs)
     return {README.name: readme, PAGE.name: page}
 
 
@@ -96,6 +113,11 @@ def _program(toolkit: Toolkit, entry: Entry) -> Iterator[str]:
         yield from ("", f"`{path.relative_to(toolkit.folder)}`:", "", f"```{_SHOWN[path.suffix]}")
         yield path.read_text("utf-8").rstrip("\n")
         yield "```"
+
+
+def _services() -> Iterator[str]:
+    for path in sorted((FOLDER / "services").glob("*.py"), reverse=True):
+        yield from ("", f"`{path.name}`:", "", "```python", path.read_text("utf-8").rstrip("\n"), "```")
 
 
 def _needs(toolkit: Toolkit) -> str:

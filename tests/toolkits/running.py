@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.server import Server
-from tests.toolkits.matrix import Report, Toolkit
+from tests.toolkits.matrix import FOLDER, Report, Toolkit
+
+#: The services that callers call.
+SERVICES = "".join(f'[services.{name}]\npython = "{FOLDER}/services/{name}.py"\n' for name in ("words", "survey"))
 
 _QUICK, _BUILD, _RUN = 30.0, 300.0, 120.0  #: seconds that each command may take
 
@@ -37,6 +40,8 @@ def run(toolkit: Toolkit, server: Server, scratch: Path, wsdl: str = "wsdl") -> 
         "MANAGER_WSDL": f"{server.base}/subscription?{wsdl}",
         "CONSUMER_WSDL": f"{server.base}/activity?{wsdl}=consumer.wsdl",
         "SINGLE_CONSUMER_WSDL": f"{server.base}/activity?singleWsdl=consumer.wsdl",
+        "WORDS_WSDL": f"{server.base}/service/words?{wsdl}",
+        "SURVEY_WSDL": f"{server.base}/service/survey?{wsdl}",
         "ADDRESS": f"{server.base}/activity",
         "TOKEN": server.token,
     }

@@ -9,8 +9,8 @@ import pytest
 
 from tests.server import Server, running
 from tests.toolkits import pages
-from tests.toolkits.matrix import STEPS, Report, Toolkit, complaints, consumers, toolkits
-from tests.toolkits.running import read
+from tests.toolkits.matrix import STEPS, Report, Toolkit, callers, complaints, consumers, everything, toolkits
+from tests.toolkits.running import SERVICES, read
 from tests.toolkits.telling import judged
 from wsrf_activity.soap import contract
 
@@ -18,7 +18,7 @@ TOOLKITS = toolkits()
 #: Generating and compiling code takes its time: what does so is run once, the others with the WSDL in one document too.
 CASES = [(toolkit, "wsdl") for toolkit in TOOLKITS]
 CASES += [(toolkit, "singleWsdl") for toolkit in TOOLKITS if not toolkit.build]
-CASES += [(consumer, "wsdl") for consumer in consumers()]
+CASES += [(other, "wsdl") for other in (*consumers(), *callers())]
 ALL = os.environ.get("TOOLKITS") == "all"
 CI = os.environ.get("CI") == "true"
 
@@ -26,7 +26,7 @@ CI = os.environ.get("CI") == "true"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server as it comes, on SQLite. At the end it has had nothing to complain of."""
-    with running(Server(tmp_path_factory.mktemp("toolkits") / "server")) as server:
+    with running(Server(tmp_path_factory.mktemp("toolkits") / "server", config=SERVICES)) as server:
         yield server
         assert "Traceback" not in server.log.read_text()
 
@@ -65,7 +65,7 @@ def test_the_toolkit_reads_the_other_wsdls(toolkit: Toolkit, document: str, serv
 
 def test_the_table_has_every_toolkit() -> None:
     record = pages.read_record()
-    known = {toolkit.name: toolkit for toolkit in (*TOOLKITS, *consumers())}
+    known = {toolkit.name: toolkit for toolkit in everything()}
     assert set(record) == set(known), "run `python -m tests.toolkits NAME`"
     for toolkit in known.values():
         steps = record[toolkit.name]["steps"]
