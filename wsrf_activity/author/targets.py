@@ -92,6 +92,31 @@ def load(text: str) -> Loaded:
     return _service(_resolved(target, module), module)
 
 
+def loaded(holder: object) -> Loaded:
+    """Return the service in a module or a class that is imported already, or of one operation; raises TargetError."""
+    module = sys.modules.get(getattr(holder, "__module__", None) or "", None)
+    if isinstance(holder, ModuleType):
+        return _service(_target_of(holder, None), holder)
+    if isinstance(holder, type) and module is not None:
+        return _collected(_target_of(module, holder.__qualname__), holder)
+    declaration = declaration_of(holder)
+    if declaration is None or module is None:
+        raise TargetError(f"{holder!r} is no service; accepted: a module, a class, or a function with @activity")
+    target = _target_of(module, declaration.name)
+    return Loaded(
+        target=target,
+        name=target.name,
+        namespace=None,
+        documentation=declaration.offered.documentation,
+        declarations={declaration.name: declaration},
+    )
+
+
+def _target_of(module: ModuleType, member: str | None) -> Target:
+    file = Path(getattr(module, "__file__", None) or f"{module.__name__}.py").absolute()
+    return Target(folder=file.parent, module=file.stem, file=True, member=member)
+
+
 def _import_file(target: Target) -> ModuleType:
     """Import a file under its own name, unless that is another module's already."""
     folder = (target.folder or Path()).absolute()
@@ -150,6 +175,10 @@ def _service(target: Target, module: ModuleType) -> Loaded:
     holder: Any = module if target.member is None else getattr(module, target.member, None)
     if holder is None or not isinstance(holder, ModuleType | type):
         raise TargetError(f"{target}: there is no class {target.member} in {target.module}")
+    return _collected(target, holder)
+
+
+def _collected(target: Target, holder: ModuleType | type) -> Loaded:
     declarations: dict[str, Declaration] = {}
     for found in _functions(holder):
         if declarations.setdefault(found.name, found) is not found:
@@ -159,7 +188,7 @@ def _service(target: Target, module: ModuleType) -> Loaded:
     own = isinstance(holder, type)  # what a module calls so may be anything
     return Loaded(
         target=target,
-        name=_text(holder.__dict__.get("name") if own else None) or target.name,
+        name=_text(holder.__dict__.get("name") if own else None) or target.name.rpartition(".")[2],
         namespace=_text(getattr(holder, "namespace", None) if own else None),
         documentation=_documentation(holder),
         declarations=declarations,

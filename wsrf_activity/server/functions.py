@@ -71,7 +71,7 @@ def describe(target: str, folder: Path, *, name: str | None = None, namespace: s
     if ran.returncode:
         said = ran.stderr.decode("utf-8", "replace").strip().splitlines()
         raise SettingsError(said[-1] if said else f"{target}: importing it ended with code {ran.returncode}")
-    return _read(json.loads(ran.stdout))
+    return read_description(json.loads(ran.stdout))
 
 
 def prepare(engines: Mapping[str, Engine], services: Iterable[Service]) -> None:
@@ -82,7 +82,8 @@ def prepare(engines: Mapping[str, Engine], services: Iterable[Service]) -> None:
             engine.prepare(functions((each.function[-2] for each in functions_of if each.engine == name), os.environ))
 
 
-def _read(told: Mapping[str, Any]) -> Described:
+def read_description(told: Mapping[str, Any]) -> Described:
+    """Return a service from what ``python -m wsrf_activity.author describe`` tells of it."""
     interface = Interface(
         name=told["name"],
         namespace=told["namespace"],

@@ -104,7 +104,7 @@ def read_services(
             interfaces.append(interface)
     if functions:
         for asked, described in zip(python, _describe(python), strict=True):
-            services.extend(_functions(asked, described, recoveries))
+            services.extend(function_services(described, asked.said, recoveries, asked.where))
             interfaces.append(described.interface)
     configured = _distinct(services, interfaces)
     if functions:
@@ -128,7 +128,7 @@ def _distinct(services: Sequence[Service], interfaces: Sequence[Interface]) -> C
     return Configured({each.name: each for each in services}, {each.name: each for each in interfaces})
 
 
-def _functions(asked: _Python, described: Described, recoveries: int) -> Iterator[Service]:
+def function_services(described: Described, said: Mapping[str, Any], recoveries: int, where: str) -> Iterator[Service]:
     """Yield the service of each operation: what the operator says of all goes before what its author says of it."""
     interface = described.interface
     if not _NAME.fullmatch(interface.name) or interface.name == COMMAND_SERVICE:
@@ -136,7 +136,7 @@ def _functions(asked: _Python, described: Described, recoveries: int) -> Iterato
     for operation in interface.operations:
         # The media type of what it returns is the function's own matter; what it prints are texts.
         own = {"input": "file", **described.policies[operation.name], "media_type": "text/plain; charset=utf-8"}
-        policies = Table(asked.where, {**own, **asked.said})
+        policies = Table(where, {**own, **said})
         yield Service(
             name=operation.service,
             interface=interface.name,

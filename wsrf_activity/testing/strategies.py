@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from wsrf_activity.model.activity import (
     Activity,
     ActivityError,
+    Binding,
     Heard,
+    Link,
+    Members,
     Progress,
     RestartPolicy,
     Result,
@@ -39,6 +42,7 @@ errors = st.builds(
     code=st.none() | names,
     handled=st.booleans(),
     origin=st.none() | names,
+    trace=st.none() | texts,
 )
 results = st.builds(
     Result,
@@ -49,6 +53,13 @@ results = st.builds(
     path=names,
     inline=st.none() | st.binary(max_size=30),
 )
+links = st.builds(
+    Link,
+    service=names,
+    results=st.dictionaries(names, names, max_size=2),
+    parameters=st.dictionaries(names, texts, max_size=2),
+    multiple=st.booleans(),
+)
 works = st.builds(
     Work,
     argv=st.lists(texts, max_size=4).map(tuple),
@@ -58,7 +69,11 @@ works = st.builds(
     restart=st.sampled_from(RestartPolicy),
     retries=st.integers(0, 9),
     recoveries=st.integers(0, 9),
+    retry_after=spans,
     keep=spans,
+    arguments=st.none() | texts.map(str.encode),
+    bindings=st.lists(st.builds(Binding, st.none() | names, names, names), max_size=2).map(tuple),
+    then=st.lists(links, max_size=2).map(tuple),
 )
 
 
@@ -90,6 +105,13 @@ def activities(**fixed: Any) -> st.SearchStrategy[Activity]:
         "exit_code": st.none() | st.integers(0, 255),
         "errors": st.lists(errors, max_size=4).map(tuple),
         "results": st.lists(results, max_size=3, unique_by=lambda result: result.name).map(tuple),
+        "estimated_end": st.none() | times,
+        "begins": st.none() | times,
+        "parent": st.none() | st.text("abcdefghijklmnopqrstuvwxyz234567", min_size=26, max_size=26),
+        "index": st.none() | st.integers(0, 10_000),
+        "members": st.none() | st.builds(Members, *[st.integers(0, 10_000)] * 4),
+        "gathering": st.booleans(),
+        "needs": st.lists(names, max_size=3).map(tuple),
         "has_input": st.booleans(),
         "request_id": st.none() | names,
         "request_digest": st.none() | names,
