@@ -100,7 +100,7 @@ def looks(job) -> str:
         {name: shown[name] for name in own} == own,
         sorted(os.environ),
         signals,
-        sorted(os.readlink(each) for each in opened if os.path.exists(each)),
+        sorted(os.path.basename(os.readlink(each)) for each in opened if os.path.exists(each)),
         (os.getsid(0) == os.getpid(), os.getpgid(0) == os.getpid(), os.umask(0)),
         sys.argv,
         sys.path.index(os.getcwd()),

@@ -31,10 +31,10 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-async def _engine(module: Path, *, preload: bool) -> LocalEngine:
+async def _engine(*modules: Path, preload: bool) -> LocalEngine:
     """Return an engine that has loaded what functions need, or never does."""
     engine = LocalEngine(WorkLimits(grace=timedelta(seconds=0.5), preload=preload))
-    engine.prepare(functions([str(module)], {}))
+    engine.prepare(functions(map(str, modules), {}))
     await engine.open()
     if preload:
         await loaded(engine)
@@ -119,7 +119,7 @@ async def test_how_functions_fail(engine: LocalEngine, module: Path, tmp_path: P
     assert (job.folder / "stderr").read_text() == "enough\n"
 
 
-async def test_both_pipes_take_all_and_results_are_files(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
+async def test_all_of_it_is_there_at_the_end(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
     job = function_job(tmp_path, module, "floods")
     report = await run_job(engine, job)
     sizes = {each.name: each.size for each in report.outputs}
@@ -148,12 +148,6 @@ async def test_a_fork_is_a_process_as_any_other(module: Path, tmp_path: Path) ->
     assert "PYTHONPATH" not in str(seen[0])
 
 
-async def test_a_fork_ends_as_a_python_ends(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
-    job = function_job(tmp_path, module, "threads")
-    assert (await run_job(engine, job)).exit_code == 0
-    assert {"thread", "at-exit"} <= set(os.listdir(job.folder / "work"))
-
-
 async def test_forks_draw_other_numbers(tmp_path: Path) -> None:
     pytest.importorskip("numpy")
     module = tmp_path / "drawing.py"
@@ -171,39 +165,28 @@ async def _standing(engine: LocalEngine, job: Job) -> None:
     await until((job.folder / "work" / "here").exists)
 
 
-@pytest.mark.parametrize("operation", ["stands", "stands_async"])
-async def test_who_never_asks_ends_where_it_stands(
-    engine: LocalEngine, module: Path, tmp_path: Path, operation: str
-) -> None:
-    job = function_job(tmp_path, module, operation)
-    (job.folder / "work").mkdir(parents=True)
-    os.mkfifo(job.folder / "work" / "gate")
-    run = await engine.start(job, nothing_said)
-    await _standing(engine, job)
-    await run.abort()
-    report = await ended(run)
-    assert (report.reason, report.exit_code, report.failure) == ("aborted", 143, None)
-    assert (job.folder / "work" / "tidied").exists()
-    assert (job.folder / "stderr").read_text() == ""
-
-
-async def test_who_asks_may_return_what_it_has(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
-    job = function_job(tmp_path, module, "asks")
-    run = await engine.start(job, nothing_said)
-    await _standing(engine, job)
-    await run.abort()
-    report = await ended(run)
-    assert (report.reason, report.exit_code) == ("aborted", 0)
-    assert _results(job, report)["result"][1] == b"so far"
-
-
-async def test_who_asks_and_goes_on_is_killed(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
-    job = function_job(tmp_path, module, "ignores")
-    run = await engine.start(job, nothing_said)
-    await _standing(engine, job)
-    await run.abort()
-    report = await ended(run)
-    assert (report.reason, report.exit_code) == ("aborted", 137)
+async def test_functions_are_aborted(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
+    """Who never asks ends where it stands, who asks may return what it has, and who asks and goes on is killed."""
+    jobs = {name: function_job(tmp_path, module, name) for name in ("stands", "stands_async", "asks", "ignores")}
+    (jobs["stands"].folder / "work").mkdir(parents=True)
+    os.mkfifo(jobs["stands"].folder / "work" / "gate")
+    runs = {name: await engine.start(job, nothing_said) for name, job in jobs.items()}
+    for job in jobs.values():
+        await _standing(engine, job)
+    for run in runs.values():
+        await run.abort()
+    reports = {name: await ended(run) for name, run in runs.items()}
+    assert {name: report.exit_code for name, report in reports.items()} == {
+        "stands": 143,
+        "stands_async": 143,
+        "asks": 0,
+        "ignores": 137,
+    }
+    assert {(report.reason, report.failure) for report in reports.values()} == {("aborted", None)}
+    assert _results(jobs["asks"], reports["asks"])["result"][1] == b"so far"
+    for name in ("stands", "stands_async"):
+        assert "tidied" in os.listdir(jobs[name].folder / "work")
+        assert (jobs[name].folder / "stderr").read_text() == ""
 
 
 async def test_a_killed_supervisor_takes_its_function_with_it(
@@ -273,23 +256,22 @@ async def test_what_changed_since_the_start_is_what_runs(forking: LocalEngine, m
         assert _results(job, await run_job(forking, job))["result"][1] == b"%d" % number
 
 
-@pytest.mark.parametrize(
-    "trouble",
-    [
+async def test_what_cannot_be_loaded_beforehand_runs_all_the_same(tmp_path: Path) -> None:
+    """Modules misbehave where they are loaded beforehand, and not as functions: those have an activity."""
+    troubles = [
         "raise RuntimeError('not here')",
-        "import os; os._exit(3)",
+        "os._exit(3)",
         "import threading, time; threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
-        "import os; os.environ['OMP_NUM_THREADS'] = '1'; import decimal",
-        "import os; os.kill(os.getpid(), 9)",
-    ],
-)
-async def test_what_cannot_be_loaded_beforehand_runs_all_the_same(tmp_path: Path, trouble: str) -> None:
-    """The module misbehaves where it is loaded beforehand, and not as a function: that has an activity."""
-    module = tmp_path / "troubled.py"
-    module.write_text(f"import os\nif 'ACTIVITY_REPORT' not in os.environ:\n    {trouble}\n{MODULE}")
-    engine = await _engine(module, preload=True)
-    job = function_job(tmp_path, module, "count", {"text": "a b"})
-    assert _results(job, await run_job(engine, job))["result"][1] == b"2"
+        "os.environ['OMP_NUM_THREADS'] = '1'; import decimal",
+        "os.kill(os.getpid(), 9)",
+    ]
+    modules = [tmp_path / f"troubled{number}.py" for number in range(len(troubles))]
+    for module, trouble in zip(modules, troubles, strict=True):
+        module.write_text(f"import os\nif 'ACTIVITY_REPORT' not in os.environ:\n    {trouble}\n{MODULE}")
+    engine = await _engine(*modules, preload=True)
+    for module in modules:
+        job = function_job(tmp_path, module, "count", {"text": "a b"})
+        assert _results(job, await run_job(engine, job))["result"][1] == b"2"
     await engine.close()
 
 

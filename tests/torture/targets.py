@@ -15,6 +15,7 @@ from pathlib import Path
 
 from tests.server import TIMEOUT
 from wsrf_activity.engines import attempt, processes
+from wsrf_activity.engines.forking import PLACES
 
 MARK = "LC_TORTURE"
 ZYGOTE, SUPERVISOR, JOB = "zygote", "supervisor", "job"
@@ -94,7 +95,7 @@ class Scene:
         if f"{MARK}={self.mark}".encode() not in environment:
             return None
         for entry in environment:
-            if entry.startswith(b"ACTIVITY_ID="):
+            if entry.startswith(b"ACTIVITY_ID=") and entry != _PLACE:
                 return Target(process.pid, process.start, JOB, entry.partition(b"=")[2].decode())
         if name == "wsrf-supervisor" and not self._being_spawned(process):
             return Target(process.pid, process.start, SUPERVISOR)
@@ -116,6 +117,10 @@ class Scene:
                 if self.mark.encode() in environment and process.pid not in allowed:
                     found.append(f"{process.pid} {Path(f'/proc/{process.pid}/cmdline').read_bytes()!r}")
         return found
+
+
+#: What the zygote of functions and its supervisors have there, for the functions to write into.
+_PLACE = f"ACTIVITY_ID={PLACES['ACTIVITY_ID']}".encode()
 
 
 @contextlib.contextmanager
