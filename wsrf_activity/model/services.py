@@ -41,6 +41,7 @@ _DURATION = re.compile(
 )
 #: Characters of a reference (RFC 3986), and those of other languages; none of an address of IPv6.
 _URI = re.compile(r"(?:[^\s<>\"{}|\\^`\[\]%#]|%[0-9A-Fa-f]{2})*(?:#(?:[^\s<>\"{}|\\^`\[\]%#]|%[0-9A-Fa-f]{2})*)?")
+_AUTHORITY = re.compile(r"(?:[^@]*@)?[^@:]+(?::[0-9]{1,5})?")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
 _FREE: tuple[ParameterType, ...] = ("string", "uri")  #: types of which a caller writes nearly any text
 _DASHED: tuple[ParameterType, ...] = (*_FREE, "duration")  #: types whose texts may begin with a dash and a letter
@@ -66,8 +67,11 @@ def _is_uri(text: str) -> bool:
     before, colon, _ = text.partition(":")
     if colon and not _SCHEME.fullmatch(before) and not re.search("[/?#]", before):
         return False
+    if not text.isprintable() or not _URI.fullmatch(text):
+        return False
     try:
-        return text.isprintable() and _URI.fullmatch(text) is not None and urlsplit(text).port != 0
+        parts = urlsplit(text)
+        return parts.port != 0 and (not parts.netloc or _AUTHORITY.fullmatch(parts.netloc) is not None)
     except ValueError:  # a port that is no number
         return False
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from lxml import etree
@@ -67,7 +68,7 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         raise Unsuitable(f"{name}: the first parameter is the job; write def {name}(job, ...)")
     if not _NAME.fullmatch(name):
         raise Unsuitable(f"{name}: the name of an operation is of the letters A to Z, digits and _, at most 63")
-    hints = _hints(function, name)
+    hints = _hints(function, name, given[0].name)
     signature = Signature(
         name=name,
         members=tuple(_parameter(name, each, hints) for each in given[1:]),
@@ -85,9 +86,12 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     return signature
 
 
-def _hints(function: Callable[..., Any], name: str) -> dict[str, Any]:
+def _hints(function: Callable[..., Any], name: str, job: str) -> dict[str, Any]:
+    """Return the hints of all but the job, whose own may be known to type checkers only."""
     try:
-        return typing.get_type_hints(function, include_extras=True)
+        said = {each: hint for each, hint in inspect.get_annotations(function).items() if each != job}
+        where = getattr(inspect.unwrap(function), "__globals__", {})
+        return typing.get_type_hints(SimpleNamespace(__annotations__=said), where, include_extras=True)
     except NameError as error:
         raise Unsuitable(f"{name}: a hint cannot be read where it stands: {error}") from None
     except TypeError as error:  # a hint that is no type at all

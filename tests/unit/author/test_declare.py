@@ -205,6 +205,13 @@ def test_a_static_method_is_a_function() -> None:
     assert (Here.one(None), Here.two(None)) == (1, 2)
 
 
+def test_the_hint_of_the_job_is_for_type_checkers() -> None:
+    def later(job: "Nowhere", x: "int") -> "list[State]": ...  # type: ignore[name-defined, empty-body]  # noqa: F821
+
+    with pytest.raises(DeclarationError, match=r"later: its result: State has no type in XML Schema"):
+        activity(later)
+
+
 def test_facets_are_checked_with_each_other() -> None:
     def one(job: object, x: Annotated[int, Facets(min="a")]) -> None: ...
     def two(job: object, x: Annotated[timedelta, "How long.", Facets(min=timedelta(days=1))]) -> None: ...

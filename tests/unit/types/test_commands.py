@@ -152,6 +152,7 @@ def test_documentation_stands_in_the_schema() -> None:
         ("a+?", None),
         ("a++", None),
         ("(?i)a", None),
+        ("[0--]", None),
         ("(?P<n>a)", None),
         (r"\bword\b", None),
         ("[[]a]", None),
@@ -183,8 +184,8 @@ def test_a_schema_refuses_no_uri_that_is_accepted(text: str) -> None:
 def test_a_pattern_that_is_shown_matches_what_pythons_does(pattern: str, data: st.DataObject) -> None:
     try:
         re.compile(pattern)
-    except re.error:
-        return  # which is refused when it is configured
+    except (re.error, FutureWarning):
+        return  # which is refused when it is configured, or may mean another thing some day
     found = as_xml_schema(pattern)
     if found is None:
         return
