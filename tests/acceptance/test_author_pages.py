@@ -1,5 +1,6 @@
 """What the pages for authors show is what runs: their services are served, their programs print what they say."""
 
+import configparser
 import re
 import subprocess
 import sys
@@ -7,13 +8,17 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer.main
 
 from tests.acceptance.commands import TIMEOUT, Shell
+from wsrf_activity.cli.main import app
+from wsrf_activity.server import Settings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "author"
-PAGES = ["function", "values"]
+PAGES = ["function", "values", "durable", "deploy"]
 FENCE = re.compile(r"(?:<!-- (\w+)(?:: (\S+))? -->\n)?```(\w+)\n(.*?)\n```", re.DOTALL)
 
 
@@ -96,7 +101,42 @@ def test_the_programs(page: str, home: Shell) -> None:
             assert (ended.stdout.splitlines(), ended.stderr) == (re.findall(r"# prints: (.*)", block.text), "")
 
 
+def test_the_tests(tmp_path: Path) -> None:
+    """The tests that the pages show pass, beside the files that they show."""
+    write(tmp_path)
+    for block in blocks("test"):
+        (tmp_path / block.name).write_text(block.text, "utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:asyncio", "-p", "no:cacheprovider", str(tmp_path)]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_the_configurations_are_read(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "alice").write_text("alice-0123456789abcdef")
+    for block in blocks("config"):
+        path = tmp_path / "config.toml"
+        path.write_text(re.sub(r"/(etc|srv)/wsrf-activity", str(tmp_path), block.text), "utf-8")
+        Settings.load(config=path, options={"data": tmp_path / "data"})
+
+
 def test_the_tables_that_are_shown_are_tables() -> None:
     for block in blocks("shown"):
         if block.language == "toml":
             assert tomllib.loads(block.text)
+
+
+def test_the_commands_have_their_options() -> None:
+    """Those of the shell, and those that a unit of systemd starts."""
+    known: Any = typer.main.get_command(app)
+    lines = [line for block in blocks("shown") if block.language == "sh" for line in block.text.splitlines()]
+    for block in blocks("unit"):
+        unit = configparser.ConfigParser(interpolation=None)
+        unit.read_string(block.text)
+        program, _, rest = unit["Service"]["ExecStart"].partition(" ")
+        lines.append(f"{Path(program).name} {rest}")
+    commands = [line.split("#")[0].split() for line in lines if line.startswith("wsrf-activity ")]
+    assert len(commands) > 3
+    for _, command, *arguments in commands:
+        options = {name for parameter in known.commands[command].params for name in parameter.opts}
+        assert {argument for argument in arguments if argument.startswith("-")} <= options, command

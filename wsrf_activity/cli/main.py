@@ -12,6 +12,7 @@ from wsrf_activity.cli import arguments, envelopes, quick
 from wsrf_activity.cli.activities import entries
 from wsrf_activity.cli.conformance import conformance
 from wsrf_activity.cli.doctor import doctor
+from wsrf_activity.cli.new import new
 from wsrf_activity.cli.problems import TIMED_OUT, NoSuchActivity, Unreachable, Usage
 from wsrf_activity.cli.watch import watch
 
@@ -246,6 +247,7 @@ def _destroy(options: quick.Options, which: str) -> int:
 app.command()(doctor)
 app.command()(conformance)
 app.command()(watch)
+app.command()(new)
 
 
 def main() -> None:
