@@ -23,11 +23,13 @@ class Plan:
     port: int
     token: str
     path: str
-    body: str
+    body: str  #: `{number}` in it is another number each time
     then: str | None = None  #: a second message, to the endpoint reference in the answer to the first
+    get: bool = False  #: the message is a bare GET
     expected: str = ""  #: what the last answer has to contain
     connections: int = 1
     seconds: float = 1.0
+    pause: float = 0.0  #: seconds between an answer and the next message; for one connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Load:
 
     rate: float  #: plans carried out per second
     cpu: float  #: share of one processor that the load itself took; near 1 it is the bottleneck
+    p50: float  #: seconds from the last message of a plan to its answer, the median
+    p99: float  #: and what 99 % stay below
+    done: int  #: plans carried out
 
 
 class _Client:
@@ -43,15 +48,18 @@ class _Client:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        self._number = 0
         self._received = b""
         self._followed = False
+        self.sent = 0.0  #: when the last message went
         self.socket = socket.create_connection(("127.0.0.1", plan.port), timeout=_PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def begin(self) -> None:
         """Send the first message of the plan."""
         self._followed = self._plan.then is None
-        self._send(self._plan.path, self._plan.body)
+        self._number += 1
+        self._send(self._plan.path, self._plan.body.replace("{number}", str(self._number)))
 
     def read(self) -> bool:
         """Take what has come; whether the plan is carried out. Raises RuntimeError for any other answer."""
@@ -81,9 +89,10 @@ class _Client:
         return False
 
     def _send(self, path: str, body: str) -> None:
+        self.sent = time.monotonic()
         content = body.encode()
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._plan.port}\r\n"
+            f"{'GET' if self._plan.get else 'POST'} {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._plan.port}\r\n"
             f"Authorization: Bearer {self._plan.token}\r\nContent-Type: text/xml; charset=utf-8\r\n"
             f'SOAPAction: ""\r\nContent-Length: {len(content)}\r\n\r\n'
         )
@@ -99,7 +108,8 @@ def put_on(plan: Plan) -> Load:
     start, cpu = time.monotonic(), time.process_time()
     for client in clients:
         client.begin()
-    done, busy = 0, len(clients)
+    delays: list[float] = []
+    busy = len(clients)
     elapsed = cpu_share = 0.0
     while busy:
         ready = selector.select(_PATIENCE)
@@ -108,16 +118,19 @@ def put_on(plan: Plan) -> Load:
         for key, _ in ready:
             if not key.data.read():
                 continue
-            if done == 0 or time.monotonic() - start < plan.seconds:
-                done += 1
+            if not delays or time.monotonic() - start < plan.seconds:
+                delays.append(time.monotonic() - key.data.sent)
                 elapsed = time.monotonic() - start
                 cpu_share = (time.process_time() - cpu) / elapsed
+                time.sleep(plan.pause)
                 key.data.begin()
             else:
                 busy -= 1
     for client in clients:
         client.socket.close()
-    return Load(done / elapsed, cpu_share)
+    delays.sort()
+    done = len(delays)
+    return Load(done / elapsed, cpu_share, delays[done // 2], delays[done * 99 // 100], done)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from benchmarks.base import Act, Figure
 from benchmarks.load import Load, Plan
+from benchmarks.machine import cpu_seconds
 
 _ROOT = Path(__file__).resolve().parents[1]
 _START_SECONDS = 300  #: with a lot to take up, on a busy machine
@@ -27,19 +29,19 @@ class Server:
 
 
 @contextlib.contextmanager
-def activity_server(data: Path, config: str) -> Iterator[Server]:
+def activity_server(data: Path, config: str, *options: str) -> Iterator[Server]:
     """Start `wsrf-activity serve` on an empty data folder."""
     data.mkdir()
     (data / "config.toml").write_text(config)
-    with serving(data) as server:
+    with serving(data, *options) as server:
         yield server
 
 
 @contextlib.contextmanager
-def serving(data: Path) -> Iterator[Server]:
+def serving(data: Path, *options: str, program: str = "wsrf_activity") -> Iterator[Server]:
     """Start `wsrf-activity serve` on a data folder, whatever an earlier one has left there."""
     (data / "server.json").unlink(missing_ok=True)
-    arguments = ["-m", "wsrf_activity", "serve", "--data", str(data), "--port", "0"]
+    arguments = ["-m", program, "serve", "--data", str(data), "--port", "0", *options]
     with process(arguments) as running:
         announced = data / "server.json"
         deadline = time.monotonic() + _START_SECONDS
@@ -52,11 +54,19 @@ def serving(data: Path) -> Iterator[Server]:
 
 
 @contextlib.contextmanager
-def canned_server(size: int) -> Iterator[Server]:
-    """Start the server of `benchmarks.canned`, whose answers have ``size`` bytes."""
-    with process(["-m", "benchmarks.canned", str(size)]) as running:
+def port_of(module: str, *arguments: str) -> Iterator[Server]:
+    """Start a module of ours that serves, and prints the number of its port first."""
+    with process(["-m", module, *arguments]) as running:
         assert running.stdout is not None
-        yield Server(int(running.stdout.readline()))
+        said = running.stdout.readline()
+        if not said:
+            raise RuntimeError(f"{module} does not start")
+        yield Server(int(said), pid=running.pid)
+
+
+def canned_server(size: int) -> contextlib.AbstractContextManager[Server]:
+    """Start the server of `benchmarks.canned`, whose answers have ``size`` bytes."""
+    return port_of("benchmarks.canned", str(size))
 
 
 @contextlib.contextmanager
@@ -76,9 +86,21 @@ def put_on(plan: Plan) -> Load:
     return Load(**json.loads(output("benchmarks.load", given=json.dumps(asdict(plan)))))
 
 
-def spawn(command: str, at_once: int, seconds: float) -> Load:
-    """Have a process of its own spawn a command again and again."""
-    return Load(float(output("benchmarks.spawn", command, str(at_once), str(seconds))), 0.0)
+def loading(name: str, plan: Plan, *servers: Server) -> Act:
+    """Return the act that carries out a plan, and says what the servers' processors had to do for it."""
+
+    def act(seconds: float) -> dict[str, Figure]:
+        before = cpu_seconds(*(server.pid for server in servers))
+        load = put_on(replace(plan, seconds=seconds))
+        cpu = cpu_seconds(*(server.pid for server in servers)) - before
+        return {name: Figure(load.rate, load=load.cpu, cpu=cpu / load.done if servers else None)}
+
+    return act
+
+
+def telling(name: str, module: str, *arguments: str) -> Act:
+    """Return the act that runs a module of ours with the seconds as its last argument, which prints a rate."""
+    return lambda seconds: {name: Figure(float(output(module, *arguments, str(seconds))))}
 
 
 def output(module: str, *arguments: str, given: str = "") -> str:

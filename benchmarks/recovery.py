@@ -17,11 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lxml import etree
-
-from benchmarks.__main__ import machine
-from benchmarks.measures import ENVELOPE, exchange
-from benchmarks.processes import Server, activity_server, serving
+from benchmarks.machine import machine
+from benchmarks.messages import WAIT, create, exchange
+from benchmarks.processes import activity_server, serving
 from wsrf_activity.engines import attempt
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, new_id
@@ -29,8 +27,6 @@ from wsrf_activity.model.events import Event, between
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Records, open_database
 
-_CREATE = ENVELOPE.format("<act:CreateActivity><act:Service>{}</act:Service></act:CreateActivity>")
-_WAIT = ENVELOPE.format("<act:Wait/>")
 _CONFIG = """
 [limits]
 parallel = {running}
@@ -90,12 +86,6 @@ def _copy(template: Activity) -> tuple[Activity, list[Event]]:
     return ended, [event for old, new, now in steps for event in between(old, new, now)]
 
 
-def create(server: Server, service: str) -> str:
-    """Create an activity and return its id."""
-    answer = etree.fromstring(exchange(server, "/activity", _CREATE.format(service)))
-    return str(answer.findtext(".//{urn:wsrf-activity:1:reference}Activity"))
-
-
 def supervisors(data: Path) -> frozenset[int]:
     """Return the processes that have begun a first attempt and not reported its end."""
     folders = [str(path) for path in data.glob("activities/*/*/1") if not attempt.has_report(str(path))]
@@ -150,7 +140,7 @@ def prepare(folder: Path, stored: int, running: int) -> tuple[dict[str, Path], f
     with activity_server(made["nothing"], config) as server:
         os.kill(server.pid, signal.SIGKILL)
     with activity_server(made["stored"], config) as server:
-        exchange(server, f"/activity/{create(server, 'said')}", _WAIT)
+        exchange(server, f"/activity/{create(server, 'said')}", WAIT)
         os.kill(server.pid, signal.SIGKILL)
     store(made["stored"], stored)
     shutil.copytree(made["stored"], made["both"], ignore=shutil.ignore_patterns("activities"))

@@ -17,11 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.__main__ import machine
 from benchmarks.consumers import Came
-from benchmarks.measures import ENVELOPE, exchange
+from benchmarks.machine import machine, memory
+from benchmarks.messages import ENVELOPE, create, exchange
 from benchmarks.processes import Server, activity_server, output, process, serving
-from benchmarks.recovery import create
 from wsrf_activity.model.activity import new_id
 from wsrf_activity.model.subscriptions import Subscription
 from wsrf_activity.notify.sender import MAX_MESSAGES
@@ -41,9 +40,10 @@ _SUBSCRIBE = ENVELOPE.format(
     '<a:Address xmlns:a="http://www.w3.org/2005/08/addressing">{}</a:Address>'
     "</b:ConsumerReference>{}</b:Subscribe>"
 )
-_POLICY = "<b:SubscriptionPolicy>{}<act:FromSequence>1</act:FromSequence></b:SubscriptionPolicy>"
+POLICY = "<b:SubscriptionPolicy>{}<act:FromSequence>1</act:FromSequence></b:SubscriptionPolicy>"
 _DEAD = ("hang", "500", "refused")  #: one third each
 _PATIENCE = 120.0  #: seconds after which something hangs
+_LOOK = 0.05  #: seconds between two looks at what has come
 _REFUSED = 9  #: a port where nobody listens
 _SIZE = 1500  #: bytes of a bare POST: about those of one message
 
@@ -89,7 +89,7 @@ class Consumers:
         while (missing := wanted - sum(count for _, count, _ in found)) > 0:
             if time.monotonic() > until:
                 raise RuntimeError(f"{missing} messages never came")
-            time.sleep(0.2)
+            time.sleep(_LOOK)
             found += self.take()
         return found
 
@@ -158,8 +158,7 @@ class Told:
 
     def memory(self) -> int:
         """Return how many bytes the process has for itself."""
-        lines = Path(f"/proc/{self.server.pid}/smaps_rollup").read_text().splitlines()
-        return 1024 * int(next(line.split()[1] for line in lines if line.startswith("Pss:")))
+        return memory(self.server.pid)
 
 
 def delays(came: Sequence[Came]) -> tuple[float, float]:
@@ -253,9 +252,17 @@ def posted(some: Consumers, wanted: Wanted) -> float:
     return rate
 
 
+def posted_within(some: Consumers, seconds: float) -> float:
+    """Return how many seconds one bare POST takes, the one after the other."""
+    given = {"addresses": [some.address(0)], "content": "x" * _SIZE, "seconds": seconds}
+    rate = float(output("benchmarks.posts", given=json.dumps(given)))
+    some.take()
+    return 1.0 / rate
+
+
 def measure_rates(folder: Path, some: Consumers, wanted: Wanted, rounds: int) -> None:
     """Measure and print how many messages per second are delivered, against bare POSTs."""
-    kinds = {"each by itself (UseRaw)": _POLICY.format("<b:UseRaw/>"), "together (Notify)": _POLICY.format("")}
+    kinds = {"each by itself (UseRaw)": POLICY.format("<b:UseRaw/>"), "together (Notify)": POLICY.format("")}
     found: dict[str, list[float]] = {"bare POSTs": [], **{kind: [] for kind in kinds}}
     with activity_server(folder / "rates", _CONFIG) as server:
         logs = {kind: fill(server, events) for kind, events in zip(kinds, (wanted.log, 10 * wanted.log), strict=True)}
