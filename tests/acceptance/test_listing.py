@@ -57,6 +57,7 @@ def test_each_filter(wire: Wire, run_id: str, gates: Callable[[], Gate]) -> None
     assert ids(wire, run) == [held, counted, failed, done]
     assert ids(wire, group) == [failed, done]
     assert ids(wire, f"{group}<act:RunId>other</act:RunId>") == []
+    assert ids(wire, f"<act:Parent>{done}</act:Parent>") == []
     assert ids(wire, f"{run}<act:Service>count</act:Service>") == [counted]
     assert ids(wire, f"{run}<act:Service>command</act:Service>") == [held, failed, done]
     assert ids(wire, f"<act:Phase>Failed</act:Phase>{run}") == [failed]

@@ -148,14 +148,16 @@ class Service:
         run_id: str | None = None,
         service: str | None = None,
         created_after: datetime | None = None,
+        parent: str | None = None,
         page: int = 100,
     ) -> AsyncIterator[Activity]:
         """Yield your activities that match all that is given, newest first; ``page`` of them are asked for at a time.
 
-        ``activity.entry`` holds what the listing says of each. Raises Unreachable, NotPermitted.
+        ``parent`` is the id of an activity that waits for them. ``activity.entry`` holds what the listing says of each.
+        Raises Unreachable, NotPermitted.
         """
         phases = (phase,) if isinstance(phase, str) else tuple(phase)
-        wanted = Listing(phases, group, run_id, service, created_after, page)
+        wanted = Listing(phases, group, run_id, service, created_after, page, parent)
         cursor = None
         while True:
             found, cursor = await self.page(wanted, cursor)

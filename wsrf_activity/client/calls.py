@@ -127,6 +127,7 @@ class Listing:
     service: str | None = None
     created_after: datetime | None = None
     page: int = 100
+    parent: str | None = None
 
     def call(self, cursor: str | None) -> Call:
         """Return act:ListActivities for one page."""
@@ -138,6 +139,7 @@ class Listing:
             "CreatedAfter": None if self.created_after is None else stamp(utc(self.created_after)),
             "Limit": self.page,
             "Cursor": cursor,
+            "Parent": self.parent,
         }
         return _call("ListActivities", arguments)
 

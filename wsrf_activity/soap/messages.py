@@ -146,6 +146,7 @@ def read_filter(body: etree._Element) -> Filter:
         created_after=value_of(body, "CreatedAfter", parse_time),
         after=value_of(body, "Cursor", read_cursor),
         limit=limit or 100,
+        parent=value_of(body, "Parent", str.strip),
     )
 
 

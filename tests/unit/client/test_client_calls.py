@@ -108,3 +108,8 @@ def test_a_list_is_a_parameter_that_repeats() -> None:
     start = calls.Start(service="s", parameters={"text": "a b", "each": [1, True, "x"], "none": []})
     found = [(each.get("name"), each.text) for each in written(start.call(None, None)).iterfind("{*}Parameter")]
     assert found == [("text", "a b"), ("each", "1"), ("each", "true"), ("each", "x")]
+
+
+def test_members_are_listed_by_their_parent() -> None:
+    listed = written(calls.Listing(parent="p").call("c"))
+    assert [(etree.QName(each).localname, each.text) for each in listed][-2:] == [("Cursor", "c"), ("Parent", "p")]
