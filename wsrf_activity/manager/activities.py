@@ -1,13 +1,16 @@
 """The use cases: start, read, list, wait, change, end. Each takes who calls, and shows nobody what is another's."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from wsrf_activity.engines.base import Engine
+from wsrf_activity.manager.accepting import Acceptance, Accepted, given_input
+from wsrf_activity.manager.binding import Binder
 from wsrf_activity.manager.content import LIVE_OUTPUTS, Content
 from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
@@ -16,33 +19,31 @@ from wsrf_activity.manager.hearing import Hearing
 from wsrf_activity.manager.inputs import Input, ResultInput, UploadInput, receive
 from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import Clock, Ledger
+from wsrf_activity.manager.linking import Linked
 from wsrf_activity.manager.membership import Membership
 from wsrf_activity.manager.news import News, Teller
 from wsrf_activity.manager.removing import Remover
 from wsrf_activity.manager.requests import Rules, StartRequest, check_texts, check_version
-from wsrf_activity.manager.running import Runner
+from wsrf_activity.manager.running import Kin, Runner
 from wsrf_activity.manager.slots import Slots
+from wsrf_activity.manager.spawning import Spawner
 from wsrf_activity.manager.subscribing import Publishing, Subscriptions
 from wsrf_activity.manager.telling import Telling
 from wsrf_activity.manager.waiting import Condition, Waiters
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import COMMAND_SERVICE, DEFAULT_ENGINE, Activity, Work, new_id
+from wsrf_activity.model.activity import Activity, new_id
 from wsrf_activity.model.errors import (
-    InitialTerminationTimeRejected,
     InvalidParameter,
     NoSuchActivity,
-    NotPermitted,
     RequestConflict,
     TerminationTimeFixed,
     Unavailable,
-    UnknownService,
 )
 from wsrf_activity.model.events import between
 from wsrf_activity.model.identity import Principal
-from wsrf_activity.model.lifetime import LifetimePolicy, Never, Requested, add
+from wsrf_activity.model.lifetime import Requested, add
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import Phase
-from wsrf_activity.model.services import ad_hoc
 from wsrf_activity.store import Database, Records
 
 _TRIES = 10  #: to find or to store what a request id stands for, while others do the same
@@ -67,7 +68,7 @@ class Manager:
         ``engines`` has at least that of command lines, ``DEFAULT_ENGINE``, and those that services name.
         """
         limits = rules.limits
-        self._rules = rules
+        self._acceptance = Acceptance(rules)
         self.services = rules.services
         self.limits = limits
         self.lifetime = rules.lifetime
@@ -78,7 +79,9 @@ class Manager:
         self.ledger = Ledger(database, self._waiters, clock)
         self._lease = Lease(database, self._folders, limits)
         chosen = Engines(engines, rules.services)
-        self._runner = Runner(self.ledger, chosen, self._folders, self._lease, slots or Slots(limits.parallel))
+        self.ledger.links = Linked(self._acceptance, self._folders)
+        kin = Kin(Spawner(self.ledger, self._folders, self._acceptance), Binder(database, self._folders, rules))
+        self._runner = Runner(self.ledger, chosen, self._folders, self._lease, slots or Slots(limits.parallel), kin)
         self.remover = Remover(self.ledger, self._runner, self._folders, self._lease)
         self._membership = Membership(self.ledger, self._lease, self._runner, self._folders, limits.host_grace)
         self.telling = Telling(database)
@@ -138,9 +141,9 @@ class Manager:
             earlier = await self._earlier(caller, request)
             if earlier is not None:
                 return earlier
-            activity = self._accepted(caller, request, self.clock())
+            accepted = await self._accepted(caller, request)
             source = None if request.input is None else await self._source(caller, request.input)
-            stored = await asyncio.shield(asyncio.ensure_future(self._insert(activity, source)))
+            stored = await asyncio.shield(asyncio.ensure_future(self._insert(accepted, source)))
             if stored is not None:
                 return stored  # else another with the same request id came first, and is there to be found
         raise Unavailable("activities with this request id come and go too fast; try again")
@@ -155,6 +158,23 @@ class Manager:
         now = self.clock()
         wanted = replace(wanted, limit=max(1, min(wanted.limit, self.limits.page)))
         return await self._database.read(lambda records: records.list(caller.name, wanted, now))
+
+    async def members(self, caller: Principal, activity_id: str) -> Sequence[Activity]:
+        """Return the members of an activity of the caller's, in the order in which they were started.
+
+        That is of a set the order of their index. Those that are gone already are left out. Raises NoSuchActivity.
+        """
+        parent = await self.get(caller, activity_id)
+        found: list[Activity] = []
+        while parent.members is not None:
+            after = (found[-1].created, found[-1].id) if found else None
+            read = partial(_members, activity_id, after, self.limits.page)
+            part = await self._database.read(read)
+            found += part
+            if len(part) < self.limits.page:
+                break
+            await asyncio.sleep(0)
+        return found
 
     async def wait(
         self, caller: Principal, activity_id: str, condition: Condition, timeout: timedelta | None
@@ -218,7 +238,7 @@ class Manager:
         if service is not None and service.fixed_lifetime:
             raise TerminationTimeFixed(f"service {service.name} sets the termination time itself")
         now = self.clock()
-        terminates = self._policy(caller, activity.service).change(requested, now)
+        terminates = self._acceptance.policy(caller, activity.service).change(requested, now)
 
         def step(old: Activity, at: datetime) -> Activity:
             check_version(self._visible(caller, old), if_version)
@@ -290,60 +310,11 @@ class Manager:
             raise RequestConflict(f"request id {request_id!r} has started another activity; use a new one")
         return found
 
-    def _accepted(self, caller: Principal, request: StartRequest, now: datetime) -> Activity:
-        check_texts(request.groups, request.name, request.run_id, request.request_id)
-        service, work, limit = self._work(caller, request)
-        lifetime = self._lifetime(caller, request, service, now)
-        configured = self.services.get(service)
-        return Activity(
-            id=new_id(),
-            owner=caller.name,
-            service=service,
-            work=work,
-            engine=configured.engine if configured else DEFAULT_ENGINE,
-            created=now,
-            name=request.name,
-            run_id=request.run_id,
-            groups=tuple(dict.fromkeys(request.groups)),
-            terminates=self._policy(caller, service).initial(lifetime, now),
-            lifetime_set=lifetime is not None,
-            work_limit=self.limits.of_work(request.work_limit, limit),
-            request_id=request.request_id,
-            request_digest=request.digest() if request.request_id else None,
-        )
-
-    def _lifetime(self, caller: Principal, request: StartRequest, service_name: str, now: datetime) -> Requested | None:
-        """Return what the caller asks for, None where that is nothing; raises InitialTerminationTimeRejected.
-
-        Nil is nothing to a service that sets its times itself: many toolkits send it for what was not set.
-        """
-        service, asked = self.services.get(service_name), request.lifetime
-        if service is None or not service.fixed_lifetime:
-            return asked
-        if asked is None or isinstance(asked, Never):
-            return None
-        latest = self._policy(caller, service_name).latest(now)
-        reason = f"service {service_name} sets the termination time itself: send none"
-        raise InitialTerminationTimeRejected(reason, latest or now, latest)
-
-    def _policy(self, caller: Principal, service_name: str) -> LifetimePolicy:
-        """Return the bounds of termination times for one caller and service."""
-        service = self.services.get(service_name)
-        return self.lifetime.bounded(service.maximum if service else None, caller.maximum)
-
-    def _work(self, caller: Principal, request: StartRequest) -> tuple[str, Work, timedelta | None]:
-        if request.command is not None:
-            if not caller.may_run_commands:
-                raise NotPermitted("command lines are not open to this caller; start a service by its name")
-            if request.parameters:
-                raise InvalidParameter("a command line has no parameters", next(iter(request.parameters)))
-            return COMMAND_SERVICE, ad_hoc(request.command, self._policy(caller, COMMAND_SERVICE).keep), None
+    async def _accepted(self, caller: Principal, request: StartRequest) -> Accepted:
+        accept = partial(self._acceptance.accept, caller, request, self.clock())
         service = self.services.get(request.service or "")
-        if service is None:
-            known = ", ".join(sorted(self.services)) or "none"
-            raise UnknownService(f"there is no service {request.service!r}; configured: {known}")
-        keep = self._policy(caller, service.name).keep
-        return service.name, self._rules.work(service, request, keep), service.work_limit
+        several = service is not None and (service.each or service.times)
+        return await asyncio.to_thread(accept) if several else accept()  # others need not wait for ten thousand
 
     async def _source(self, caller: Principal, given: Input) -> Path | bytes:
         if isinstance(given, bytes):
@@ -374,15 +345,20 @@ class Manager:
             await asyncio.to_thread(self._folders.discard, activity_id)
             raise Unavailable(f"the input cannot be stored: {error.strerror}") from error
 
-    async def _insert(self, activity: Activity, source: Path | bytes | None) -> Activity | None:
-        """Commit a new activity; None where another request with its id came first."""
+    async def _insert(self, accepted: Accepted, source: Path | bytes | None) -> Activity | None:
+        """Commit what a request makes; None where another request with its id came first."""
+        activity, members = accepted.activity, accepted.members
         if source is not None:
             activity = replace(activity, has_input=True)
+            members = tuple(given_input(each) for each in members)
             await self._stage(activity.id, source)
 
         def transaction(records: Records) -> bool:
             kept = records if source is None else self._lease.guard(records)
-            return kept.insert(activity, between(None, activity, activity.created))
+            if not kept.insert(activity, between(None, activity, activity.created)):
+                return False
+            kept.insert_many(members, [event for each in members for event in between(None, each, each.created)])
+            return True
 
         # Where the database fails to answer it may have accepted all the same: the mark is left, for the next start.
         inserted = await self._database.change(transaction)
@@ -392,7 +368,7 @@ class Manager:
         if not inserted:
             return None
         self.ledger.publish(activity)
-        if activity.phase is Phase.QUEUED:
+        if any(each.phase is Phase.QUEUED for each in (activity, *members)):
             self._runner.wake()
         return activity
 
@@ -400,6 +376,10 @@ class Manager:
         if activity is None or activity.owner != caller.name or activity.leaving or activity.expired(self.clock()):
             raise NoSuchActivity
         return activity
+
+
+def _members(parent: str, after: tuple[datetime, str] | None, limit: int, records: Records) -> Sequence[Activity]:
+    return records.families.members(parent, after, limit)
 
 
 def _time_out(future: "asyncio.Future[Activity | None]") -> None:

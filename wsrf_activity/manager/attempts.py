@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from wsrf_activity.engines.attempt import CHECKPOINT
-from wsrf_activity.engines.base import Lost, Outcome, Run
+from wsrf_activity.engines.base import Job, Lost, Outcome, Run
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.outcome import Settled, last_line, read_results
 from wsrf_activity.model.activity import Activity, RestartPolicy
@@ -44,6 +44,27 @@ def read_outcome(outcome: Outcome, folder: Path, activity: Activity) -> Settled:
     words = last_line(folder / "stderr") if outcome.exit_code else ""
     results = read_results(outcome, folder, activity.attempt, alias=activity.work.arguments is None)
     return Settled(outcome, results, words)
+
+
+def job_of(activity: Activity, folders: Folders) -> Job:
+    """Return an activity's attempt as an engine is to know it."""
+    work = activity.work
+    return Job(
+        activity_id=activity.id,
+        attempt=activity.attempt,
+        folder=folders.attempt(activity.id, activity.attempt),
+        argv=work.argv,
+        stdin=folders.input(activity.id) if activity.has_input else None,
+        input_as_file=work.stdin == "file",
+        limit=activity.work_limit,
+        results=work.results,
+        media_type=work.media_type,
+        heard=activity.heard,
+        service=activity.service,
+        arguments=work.arguments,
+        index=activity.index,
+        earlier=earlier(activity, folders),
+    )
 
 
 def earlier(activity: Activity, folders: Folders) -> Path | None:

@@ -79,6 +79,13 @@ class Folders:
             os.fsync(file.fileno())
         _fsync_folder(target.parent)
 
+    def give_input(self, activity_id: str, source: Path) -> None:
+        """Put a file in the place of an accepted activity's input, before its work begins; once more is no harm."""
+        target = self.input(activity_id)
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        target.unlink(missing_ok=True)
+        _link_or_copy(source, target)
+
     def accepted(self, activity_id: str) -> None:
         """Forget the mark: from now on the activity's row keeps its folder."""
         (self.root / _STAGING / activity_id).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from wsrf_activity.manager.accepting import Accepted
 from wsrf_activity.model import changes, families
 from wsrf_activity.model.activity import Activity, ActivityError, Members, RestartPolicy, Severity
 from wsrf_activity.model.events import between
@@ -77,16 +78,23 @@ class Family:
         return self.changed[new.id]
 
     def add_members(
-        self, parent: Activity, added: Sequence[Activity], errors: Sequence[ActivityError] = ()
-    ) -> Activity:
-        """Let an activity that has not ended wait for new ones, and note what was wrong with others."""
+        self,
+        parent: Activity,
+        added: Sequence[Accepted],
+        errors: Sequence[ActivityError],
+        siblings: Mapping[str, Activity],
+    ) -> None:
+        """Let an activity that has not ended wait for new ones, and note what was wrong with others.
+
+        ``siblings`` are those that new ones are to come after, locked, perhaps ended.
+        """
         if not added and not errors:
-            return parent
-        of_it = sum(each.parent == parent.id for each in added)
-        new = changes.with_errors(families.tally(parent, (), of_it, self._now), errors)
-        self._insert(added)
-        self._save([(parent, new)])
-        return new
+            return
+        self._insert([each for accepted in added for each in accepted.all])
+        self._records.families.add_needs([pair for accepted in added for pair in accepted.needs])
+        self._save([(parent, changes.with_errors(families.tally(parent, (), len(added), self._now), errors))])
+        self._tell_dependants([each for each in siblings.values() if each.phase.ended])
+        self._spread()
 
     def _insert(self, added: Sequence[Activity]) -> None:
         events = [event for each in added for event in between(None, each, each.created)]
@@ -138,11 +146,13 @@ class Family:
         if families.ended_by(old) is not None:
             joining = []
         has = old.members or Members()
-        room = families.MAX_MEMBERS - has.total
-        surplus, joining = joining[room:], joining[:room]
-        counted = families.tally(old, ended, len(joining), self._now)
-        self._insert([replace(each, terminates=old.terminates) for each in joining])
-        self._end(old, changes.with_errors(counted, [_too_many(each, self._now) for each in surplus]))
+        join = sum(each.parent is None for each in joining)
+        wrong: tuple[ActivityError, ...] = ()
+        if has.total + join > families.MAX_MEMBERS:
+            joining, join, wrong = [], 0, (_too_many(joining[0], self._now),)
+        counted = families.tally(old, ended, join, self._now)
+        self._insert([replace(e, parent=e.parent or old.id, terminates=old.terminates) for e in joining])
+        self._end(old, changes.with_errors(counted, wrong))
 
     def _tell_dependants(self, ended: Sequence[Activity]) -> None:
         """Release those that have waited for one of these, or end them with it."""

@@ -67,7 +67,7 @@ class Rules:
         if interface is None or operation is None:
             return service.work(_single(request.parameters), keep)
         if not service.function:
-            given = request.parameters if request.document is None else interface.texts(_parsed(request.document))
+            given = request.parameters if request.document is None else interface.texts(parsed(request.document))
             return service.work(_single(given), keep)
         document = request.document or interface.document(operation, request.parameters)
         return service.work({}, keep, document)
@@ -132,5 +132,6 @@ def _single(values: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
     return {name: given[0] for name, given in values.items() if given}
 
 
-def _parsed(document: bytes) -> etree._Element:
+def parsed(document: bytes) -> etree._Element:
+    """Return a request as it is kept, or one of somebody's making: then it raises XMLSyntaxError."""
     return etree.fromstring(document, etree.XMLParser(no_network=True, resolve_entities=False, huge_tree=True))

@@ -5,23 +5,24 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from wsrf_activity.engines.base import (
     CannotStart,
     Estimated,
-    Job,
     Listener,
     Lost,
     Outcome,
     Report,
     Run,
     Said,
+    Spawned,
     Warned,
 )
-from wsrf_activity.manager.attempts import Attempt, earlier, read_outcome
+from wsrf_activity.manager.attempts import Attempt, job_of, read_outcome
+from wsrf_activity.manager.binding import Binder
 from wsrf_activity.manager.claims import Claims
 from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
@@ -29,6 +30,7 @@ from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
 from wsrf_activity.manager.outcome import given_up
 from wsrf_activity.manager.slots import Slots
+from wsrf_activity.manager.spawning import Spawner
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Progress
 from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
@@ -39,14 +41,26 @@ _RETRY = 1.0  #: seconds before the database is asked again after it did not ans
 _PAUSES = (1.0, 5.0, 30.0)  #: seconds before work is looked for again that an error of ours has lost sight of
 
 
+_T = TypeVar("_T")
 _Follow = Callable[[Attempt], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """What work has to do with other activities."""
+
+    spawner: Spawner  #: makes what it wants started
+    binder: Binder  #: gives it what others have left
 
 
 class Runner:
     """What runs in the slots of this server."""
 
-    def __init__(self, ledger: Ledger, engines: Engines, folders: Folders, lease: Lease, slots: Slots) -> None:
+    def __init__(
+        self, ledger: Ledger, engines: Engines, folders: Folders, lease: Lease, slots: Slots, kin: Kin
+    ) -> None:
         """Begin as many attempts as ``slots`` has room for."""
+        self._kin = kin
         self._ledger = ledger
         self._lease = lease
         self._engines = engines
@@ -79,7 +93,7 @@ class Runner:
 
     def within_reach(self, activity: Activity) -> bool:
         """Whether what became of the work can be found out from here. Blocking; may be called in any thread."""
-        return self._engines.of(activity).within_reach(self._job(activity))
+        return self._engines.of(activity).within_reach(job_of(activity, self._folders))
 
     def fences(self) -> dict[str, int]:
         """Return what is held here, and the fence of each."""
@@ -268,8 +282,10 @@ class Runner:
         reason = attempt.abort_reason
         if reason is not None:
             return await self._change(attempt, lambda old, now: changes.abort(old, now, reason))
-        job, listener = self._job(attempt.activity), self._listener(attempt)
         try:
+            if attempt.activity.work.bindings:
+                await self._bind(attempt)
+            job, listener = job_of(attempt.activity, self._folders), self._listener(attempt)
             run = await self._engines.of(attempt.activity).start(job, listener)
         except CannotStart as failure:
             description = str(failure)
@@ -277,9 +293,20 @@ class Runner:
             return
         await self._follow(attempt, run)
 
+    async def _bind(self, attempt: Attempt) -> None:
+        """Give the work what it gets of others, for good: they may be gone by its next attempt. Raises CannotStart."""
+        work, has_input = await self._kin.binder.bind(attempt.activity)
+
+        def step(old: Activity, now: datetime) -> Activity:
+            if not old.work.bindings:
+                return old
+            return replace(old, work=work, has_input=old.has_input or has_input, version=old.version + 1)
+
+        await self._change(attempt, step)
+
     async def _recover(self, attempt: Attempt) -> None:
         engine = self._engines.of(attempt.activity)
-        found = await engine.attach(self._job(attempt.activity), self._listener(attempt))
+        found = await engine.attach(job_of(attempt.activity, self._folders), self._listener(attempt))
         match found:
             case Lost(begun=False):
                 await self._begin(attempt)
@@ -300,6 +327,7 @@ class Runner:
 
     async def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
         await asyncio.gather(*attempt.heard, return_exceptions=True)
+        await self._persevere(attempt.activity, lambda: self._kin.spawner.take(attempt.activity))
         folder = self._folders.attempt(attempt.activity.id, attempt.activity.attempt)
         settled = await asyncio.to_thread(read_outcome, outcome, folder, attempt.activity)
         # An abort counts until the very moment of the change.
@@ -313,32 +341,16 @@ class Runner:
 
     async def _write(self, activity: Activity, step: Step) -> Activity:
         """Change an activity as its holder, however long the database takes to come back."""
+        return await self._persevere(activity, lambda: self._ledger.change(activity.id, step, fence=activity.fence))
+
+    async def _persevere(self, activity: Activity, change: Callable[[], Awaitable[_T]]) -> _T:
         while True:
             await self._lease.wait()
             try:
-                return await self._ledger.change(activity.id, step, fence=activity.fence)
+                return await change()
             except Unavailable:
                 log.warning("activity %s cannot be written; trying again", activity.id, exc_info=True)
                 await asyncio.sleep(_RETRY)
-
-    def _job(self, activity: Activity) -> Job:
-        work = activity.work
-        return Job(
-            activity_id=activity.id,
-            attempt=activity.attempt,
-            folder=self._folders.attempt(activity.id, activity.attempt),
-            argv=work.argv,
-            stdin=self._folders.input(activity.id) if activity.has_input else None,
-            input_as_file=work.stdin == "file",
-            limit=activity.work_limit,
-            results=work.results,
-            media_type=work.media_type,
-            heard=activity.heard,
-            service=activity.service,
-            arguments=work.arguments,
-            index=activity.index,
-            earlier=earlier(activity, self._folders),
-        )
 
     def _listener(self, attempt: Attempt) -> Listener:
         """What the work says of itself becomes changes, before its end does; the engine need not wait for them."""
@@ -365,7 +377,9 @@ class Runner:
 
         try:
             async with attempt.speaking:
-                if isinstance(said, Warned):
+                if isinstance(said, Spawned):
+                    await self._kin.spawner.take(activity)
+                elif isinstance(said, Warned):
                     await self._write(activity, step)
                 else:
                     await self._ledger.change(activity.id, step, fence=activity.fence)
