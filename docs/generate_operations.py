@@ -71,6 +71,7 @@ def page() -> str:
     for wsdl in contract.wsdls:
         for port_type in wsdl.iter(f"{_WSDL}portType"):
             lines += _port_type(contract, wsdl, port_type)
+    lines += _of_services(contract)
     lines += _faults(contract)
     lines += _simple_types(contract)
     return "\n".join(lines) + "\n"
@@ -260,12 +261,32 @@ def _row(depth: int, name: str, kind: str, occurs: str, words: str) -> str:
     return f"| {'&emsp;' * depth}{name} | {kind} | {occurs} | {words.replace('|', '&#124;')} |"
 
 
+# What services add
+
+
+_OF_SERVICES = """\
+
+## Operations of services
+
+POST to `<base>/service/NAME`. Each has all operations of `ActivityPortType` in a port type of its own, and those that
+its author or the configuration gives it ([On the wire](wire.md#services-with-operations-of-their-own)). These have the
+faults of `CreateActivity`, and [`act:WorkFailedFault`](#act-workfailedfault).
+"""
+_START_OPTIONS = "{urn:wsrf-activity:1}StartOptions"
+_WORK_FAILED = "{urn:wsrf-activity:1}WorkFailedFault"
+_FAULT_ACTION = f"{_OASIS}wsrf/fault"
+
+
+def _of_services(contract: _Contract) -> list[str]:
+    return [*_OF_SERVICES.rstrip("\n").split("\n"), *_message(contract, "Header", _START_OPTIONS)]
+
+
 # Faults
 
 
 def _faults(contract: _Contract) -> Iterator[str]:
     """Each fault that an operation can give, once."""
-    found: dict[str, str] = {}
+    found: dict[str, str] = {_WORK_FAILED: _FAULT_ACTION}
     for wsdl in contract.wsdls:
         for node in wsdl.iterfind(f"{_WSDL}portType/{_WSDL}operation/{_WSDL}fault"):
             found[_element_of(wsdl, node)] = node.get(_ACTION, "")

@@ -10,47 +10,29 @@ from wsrf_activity.client.errors import (
     ClientProblem,
     CorruptResult,
     InitialTerminationTimeRejected,
-    InvalidFilter,
-    InvalidMessageContentExpression,
     InvalidModification,
     InvalidParameter,
-    InvalidProducerPropertiesExpression,
     InvalidPropertyName,
     InvalidQuery,
     InvalidState,
-    InvalidTopicExpression,
     ModificationFailed,
-    MultipleTopics,
-    NoCurrentMessage,
     NoSuchResult,
-    NotifyNotSupported,
     NotPermitted,
-    PauseFailed,
     QueryFailed,
-    RenewalRejected,
     RequestConflict,
     ResourceNotDestroyed,
     ResourceUnavailable,
     ResourceUnknown,
-    ResumeFailed,
-    SubscribeRefused,
     TerminationTimeRejected,
     TooBusy,
-    TopicNotSupported,
-    UnableToCreatePullPoint,
-    UnableToDestroyPullPoint,
-    UnableToGetMessages,
     UnableToModify,
     UnableToSetTerminationTime,
-    UnableToUnsubscribe,
     UnknownQueryDialect,
     UnknownService,
-    UnknownTopicDialect,
     Unreachable,
-    UnrecognizedPolicy,
-    UnsupportedPolicy,
     VersionMismatch,
     WaitTimeout,
+    WorkFailed,
 )
 from wsrf_activity.client.events import (
     ErrorReported,
@@ -63,9 +45,31 @@ from wsrf_activity.client.events import (
 )
 from wsrf_activity.client.failed import ActivityFailed
 from wsrf_activity.client.references import Reference
+from wsrf_activity.client.subscription_errors import (
+    InvalidFilter,
+    InvalidMessageContentExpression,
+    InvalidProducerPropertiesExpression,
+    InvalidTopicExpression,
+    MultipleTopics,
+    NoCurrentMessage,
+    NotifyNotSupported,
+    PauseFailed,
+    RenewalRejected,
+    ResumeFailed,
+    SubscribeRefused,
+    TopicNotSupported,
+    UnableToCreatePullPoint,
+    UnableToDestroyPullPoint,
+    UnableToGetMessages,
+    UnableToUnsubscribe,
+    UnknownTopicDialect,
+    UnrecognizedPolicy,
+    UnsupportedPolicy,
+)
 from wsrf_activity.client.subscriptions import SubscriptionProperties
 from wsrf_activity.client.sync import Activity, Result, Service, connect
 from wsrf_activity.client.sync_events import Events, Subscription
+from wsrf_activity.client.sync_typed import TypedService
 from wsrf_activity.client.values import Entry, Properties, State
 from wsrf_activity.client.written import EVENTS
 
@@ -122,6 +126,7 @@ __all__ = [
     "TerminationTimeRejected",
     "TooBusy",
     "TopicNotSupported",
+    "TypedService",
     "UnableToCreatePullPoint",
     "UnableToDestroyPullPoint",
     "UnableToGetMessages",
@@ -136,5 +141,6 @@ __all__ = [
     "UnsupportedPolicy",
     "VersionMismatch",
     "WaitTimeout",
+    "WorkFailed",
     "connect",
 ]

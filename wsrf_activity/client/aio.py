@@ -17,7 +17,9 @@ from wsrf_activity.client.following import Events, chosen
 from wsrf_activity.client.inputs import Input
 from wsrf_activity.client.ports import AwaitedPort, Port
 from wsrf_activity.client.references import Reference
+from wsrf_activity.client.starting import created
 from wsrf_activity.client.subscriptions import Subscription, Whom, subscribe
+from wsrf_activity.client.typed import TypedService
 from wsrf_activity.client.values import Entry, read_entries
 from wsrf_activity.client.where import Where
 from wsrf_activity.client.written import EVENTS, Subscribing
@@ -25,7 +27,7 @@ from wsrf_activity.model import ns
 from wsrf_activity.model.lifetime import Requested
 from wsrf_activity.model.phases import Phase
 
-__all__ = ["Activity", "Consumer", "Events", "Result", "Service", "Stream", "Subscription", "connect"]
+__all__ = ["Activity", "Consumer", "Events", "Result", "Service", "Stream", "Subscription", "TypedService", "connect"]
 PATIENCE = 60.0  #: seconds that a server may stay away where no other time is given
 
 
@@ -128,8 +130,12 @@ class Service:
     async def _create(self, asked: Start, given: Input | None) -> Activity:
         await self.exchange.document()  # so that a server that is not there is found out before an input is read
         inline, reference = await self.exchange.input(given)
-        created = await self.exchange.ask(asked.call(inline, reference), None, _created)
-        return Activity(self.exchange, created)
+        found = await self.exchange.ask(asked.call(inline, reference), None, created)
+        return Activity(self.exchange, found)
+
+    def service(self, name: str) -> TypedService:
+        """Return a service with operations of its own, by its own WSDL. Nothing is asked yet."""
+        return TypedService(self.exchange, name)
 
     def activity(self, text: str | Reference) -> Activity:
         """Return an activity of old: from what ``str(activity)`` gave, or its address or id. Nothing is asked yet.
@@ -199,14 +205,6 @@ class Service:
         """
         reference = text if isinstance(text, Reference) else Reference.parse(text, self.base)
         return Subscription(self.exchange, reference)
-
-
-def _created(response: etree._Element) -> Reference:
-    """Read act:CreateActivityResponse."""
-    element = response.find(f"{{{ns.WSA}}}EndpointReference")
-    if element is None:
-        raise ValueError("it has no endpoint reference")
-    return Reference.of(element)
 
 
 def _page(response: etree._Element) -> tuple[list[Entry], str | None]:

@@ -36,7 +36,8 @@ class Options(TypedDict, total=False):
 class Call:
     """One operation. ``mixed`` is the text of a QueryExpression, which zeep cannot write, and its prefixes.
 
-    ``if_version`` binds a change to a version of the activity.
+    ``if_version`` binds a change to a version of the activity. ``service`` has the operation for its own, with
+    ``header``.
     """
 
     operation: str
@@ -44,6 +45,8 @@ class Call:
     positional: tuple[Any, ...] = ()
     mixed: tuple[str, Mapping[str, str]] | None = None
     if_version: int | None = None
+    service: str | None = None
+    header: etree._Element | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,14 @@ from lxml import etree
 from zeep import wsdl
 
 from wsrf_activity.client.calls import Call
-from wsrf_activity.client.errors import ClientProblem, CorruptResult, ResourceUnavailable, Unreachable
+from wsrf_activity.client.errors import (
+    ClientProblem,
+    CorruptResult,
+    ResourceUnavailable,
+    Said,
+    UnknownService,
+    Unreachable,
+)
 from wsrf_activity.client.faults import of_status, read_fault
 from wsrf_activity.client.inputs import Input, InputStream
 from wsrf_activity.client.patience import Deadline, Patience
@@ -43,15 +50,21 @@ class Exchange:
         limit = self._patience if limit is None else limit
         return Patience(self.port, self.where, self._reached, to.address if to else self.where.base, limit, deadline)
 
-    async def document(self) -> Any:
-        """Return the server's description as zeep reads it: fetched once in a process. Raises Unreachable."""
-        url = f"{self.where.base}/activity?singleWsdl"
+    async def document(self, service: str | None = None) -> Any:
+        """Return the server's description as zeep reads it, or that of a service: fetched once in a process.
+
+        Raises Unreachable, UnknownService.
+        """
+        url = f"{_place(Addresses(self.where.base), service)}?singleWsdl"
         if url not in _documents:
             body = await self.port.open(url, {})
             try:
                 content = await _read(body)
             finally:
                 await body.close()
+            if body.status == 404 and service is not None:
+                said = f"there is no service {service!r} with a WSDL of its own at {self.where.base}"
+                raise UnknownService(Said("UnknownServiceFault", said))
             if body.status != 200:
                 raise Unreachable(f"{url} answers HTTP {body.status}: is that the address of a wsrf-activity server?")
             _documents[url] = await self.port.work(lambda: _READER(BytesIO(content), None, settings=_SAFE))
@@ -82,13 +95,14 @@ class Exchange:
                 return _understood(read, child)
 
     async def _once(self, call: Call | Written, to: Reference | None, within: float) -> etree._Element:
-        address = self.where.current(to.address) if to else Addresses(self.where.base).service
+        service = None if isinstance(call, Written) else call.service
+        address = self.where.current(to.address) if to else _place(Addresses(self.where.base), service)
         timeout = within + (_GRACE if within else ANSWER)
         if isinstance(call, Written):
             content = call.envelope(address, to.parameters() if to else [])
             headers = {**call.headers, **self.where.headers(address)}
             return read_answer(await self.port.post(address, content, headers, timeout), address)
-        document = await self.document()
+        document = await self.document(service)
         message = Message(
             document=document,
             address=address,
@@ -134,6 +148,10 @@ class Exchange:
         url = self.where.current(url)
         span = {"Range": f"bytes={position}-"} if position else {}
         return await self.port.open(url, {**self.where.headers(url), **span})
+
+
+def _place(addresses: Addresses, service: str | None) -> str:
+    return addresses.service if service is None else addresses.interface(service)
 
 
 async def _read(body: Body) -> bytes:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from lxml import etree
 
-from wsrf_activity.client import errors
+from wsrf_activity.client import errors, subscription_errors
 from wsrf_activity.client.errors import ActivityFault, NotPermitted, ResourceUnknown, Said
 from wsrf_activity.client.references import Reference
 from wsrf_activity.model import ns
@@ -14,7 +14,7 @@ from wsrf_activity.model.lifetime import parse_time
 
 _KINDS: dict[str, type[ActivityFault]] = {
     kind.element: kind
-    for kind in vars(errors).values()
+    for kind in (*vars(errors).values(), *vars(subscription_errors).values())
     if isinstance(kind, type) and issubclass(kind, ActivityFault) and kind.element
 }
 _BF = f"{{{ns.BF}}}"

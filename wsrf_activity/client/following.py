@@ -10,12 +10,19 @@ from typing import Final, Self
 from lxml import etree
 
 from wsrf_activity.client import written
-from wsrf_activity.client.errors import ClientProblem, MultipleTopics, NoCurrentMessage, TooBusy
+from wsrf_activity.client.errors import (
+    ClientProblem,
+    TooBusy,
+)
 from wsrf_activity.client.events import Event, Recent, Terminated, read_messages
 from wsrf_activity.client.exchange import Exchange
 from wsrf_activity.client.outputs import Outputs
 from wsrf_activity.client.patience import AWAY, Deadline
 from wsrf_activity.client.references import Reference
+from wsrf_activity.client.subscription_errors import (
+    MultipleTopics,
+    NoCurrentMessage,
+)
 from wsrf_activity.client.subscriptions import Subscription, subscribe
 from wsrf_activity.client.values import State, value
 from wsrf_activity.client.written import Subscribing

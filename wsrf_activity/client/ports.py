@@ -3,6 +3,7 @@ them is written once. Both send through zeep, over httpx.
 """
 
 import asyncio
+import copy
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
@@ -133,6 +134,8 @@ class _Finish(zeep.Plugin):
         for parameter in self._message.parameters:
             parameter.set(f"{{{ns.WSA}}}IsReferenceParameter", "true")
             header.append(parameter)
+        if self._message.call.header is not None:
+            header.append(copy.deepcopy(self._message.call.header))
         if self._message.call.if_version is not None:
             _bind(header, self._message.call.if_version)
         if self._message.call.mixed is not None:

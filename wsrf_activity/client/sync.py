@@ -19,6 +19,7 @@ from wsrf_activity.client.references import Reference
 from wsrf_activity.client.subscriptions import Whom
 from wsrf_activity.client.sync_events import Events, Subscription
 from wsrf_activity.client.sync_results import Result, file_of
+from wsrf_activity.client.sync_typed import TypedService
 from wsrf_activity.client.values import Entry, Properties, State
 from wsrf_activity.client.where import Where
 from wsrf_activity.client.written import EVENTS, Subscribing
@@ -120,6 +121,14 @@ class Service:
             request_id=request_id,
         )
         return Activity(run(started))
+
+    def service(self, name: str) -> TypedService:
+        """Return a service with operations of its own, by its own WSDL. Nothing is asked yet.
+
+        ``service("words").call("count", text="a b")`` returns the value; ``start``, or the operation as an attribute,
+        returns the activity at once.
+        """
+        return TypedService(self.core.service(name), Activity)
 
     def activity(self, text: str | Reference) -> "Activity":
         """Return an activity of old: from what ``str(activity)`` gave, or its address or id. Nothing is asked yet.
