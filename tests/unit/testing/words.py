@@ -1,5 +1,7 @@
 """Words of texts: a service as its author writes it."""
 
+import os
+import threading
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -45,3 +47,10 @@ def file(job: Job) -> Path:
 @activity
 def fails(job: Job) -> None:
     raise LookupError("no such word")
+
+
+@activity
+def forever(job: Job) -> None:
+    (job.workdir / "pid").write_text(str(os.getpid()))
+    job.progress("running")
+    threading.Event().wait()
