@@ -201,3 +201,42 @@ def test_a_class_and_a_target_are_services_too(activities: Services) -> None:
     with pytest.raises(InvalidParameter, match="Shouting has no operation 'shout'; it has: Shout"):
         loud.start("shout", text="a")
     assert activities(words.__file__).start("count", text="a b").wait().value == 2
+
+
+class TestFamilies:
+    """What one start makes of several, and what functions start themselves."""
+
+    def test_a_set_has_its_members_in_order(self, activities: Services) -> None:
+        @activity(each="word")
+        def measure(job: Job, word: str) -> int:
+            if not word:
+                raise ValueError("nothing to measure")
+            return len(word) + 10 * (job.index or 0)
+
+        started = activities(measure).start("measure", word=["a", "bb", ""]).wait()
+        assert started.phase is Phase.COMPLETED
+        assert [each.phase for each in started.members] == [Phase.COMPLETED, Phase.COMPLETED, Phase.FAILED]
+        assert [each.value for each in started.members[:2]] == [1, 12]
+        assert started.activity.error_status is ErrorStatus.ERRORS_HANDLED
+
+    def test_children_are_waited_for_and_come_after_each_other(self, activities: Services) -> None:
+        class Flow:
+            @staticmethod
+            @activity
+            def first(job: Job) -> str:
+                return "a b c"
+
+            @staticmethod
+            @activity
+            def count(job: Job, text: str) -> int:
+                return len(text.split())
+
+            @staticmethod
+            @activity
+            def flow(job: Job) -> None:
+                first = job.spawn("first")
+                job.spawn("count", text=first.output())
+
+        started = activities(Flow).start("flow").wait()
+        assert started.phase is Phase.COMPLETED
+        assert sorted(str(each.value) for each in started.members) == ["3", "a b c"]
