@@ -76,7 +76,7 @@ def describe(target: str, folder: Path, *, name: str | None = None, namespace: s
 
 def prepare(engines: Mapping[str, Engine], services: Iterable[Service]) -> None:
     """Tell the engines of this machine what functions need, before they are opened."""
-    functions_of = [service for service in services if service.function]
+    functions_of = [service for service in services if service.function[: len(PREFIX)] == PREFIX]
     for name, engine in engines.items():
         if isinstance(engine, LocalEngine):
             engine.prepare(functions((each.function[-2] for each in functions_of if each.engine == name), os.environ))
