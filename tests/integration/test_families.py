@@ -12,7 +12,8 @@ import pytest
 from tests.integration.house import ADA, BOB, House, report, until
 from tests.integration.test_forgetful import Forgetful
 from wsrf_activity.engines.base import Lost, Output, Spawned
-from wsrf_activity.manager import running
+from wsrf_activity.manager import kin, running
+from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Link, Members, Progress, RestartPolicy, new_id
 from wsrf_activity.model.errors import InvalidParameter, NoSuchActivity
 from wsrf_activity.model.listing import Filter
@@ -509,3 +510,32 @@ async def gathers(house: House, activity_id: str) -> bool:
 
 async def told(house: House, activity_id: str, count: int) -> bool:
     return len((await house.get(activity_id)).errors) == count
+
+
+class TestMending:
+    """What no server leaves behind is found by the doctor, and mended."""
+
+    async def test_members_are_counted_anew(self, house: House) -> None:
+        parent, members = await a_set(house, 2)
+        house.engine.finish(members[0])
+        await house.wait(members[0])
+
+        def forget(records: Any) -> None:
+            """Be as a server that does not count."""
+            for each in members:
+                old = records.get(each)
+                if not old.phase.ended:
+                    records.save(old, changes.end(old, Phase.FAILED, house.now), ())
+
+        await house.database.change(forget)
+        await house.database.change(lambda records: kin.recount(records, parent, house.now))
+        over = await house.get(parent)
+        assert (over.phase, over.members) == (Phase.COMPLETED, Members(2, 1, 1))
+
+    async def test_what_waits_for_nothing_is_released(self, house: House) -> None:
+        parent = await house.running()
+        first = await spawned(house, parent, "one")
+        second = await spawned(house, parent, "one", after=[first])
+        await house.database.change(lambda records: records.families.forget_needs([second]))
+        await house.database.change(lambda records: kin.reconsider(records, second, house.now))
+        assert (await house.get(second)).phase is Phase.QUEUED

@@ -46,10 +46,11 @@ def run_by_nobody(server: Server, scene: Scene) -> list[str]:
 def _forsaken(server: Server, scene: Scene) -> set[str]:
     """Return what is said to run and has no supervisor that lives, or among several servers no such holder."""
     activity, holder = tables.activity.c, tables.server.c
-    query = select(activity.id, holder.pid, holder.start).where(activity.phase == "Executing")
+    query = select(activity.id, activity.document, holder.pid, holder.start).where(activity.phase == "Executing")
     query = query.join_from(tables.activity, tables.server, holder.id == activity.holder, isouter=True)
     with database(server).connect() as connection:
-        found = connection.execute(query).all()
+        rows = connection.execute(query).all()
+    found = [row for row in rows if not row.document.get("gathering")]  # whose own work is over
     dead = {row.id for row in found if server.database and not _lives(row.pid, row.start)}
     return dead | {row.id for row in found if not scene.held(row.id)}
 

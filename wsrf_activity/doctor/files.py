@@ -50,6 +50,8 @@ class Files:
         """
         if activity.phase.ended:
             found = self._ended(activity)
+        elif activity.gathering:
+            found = iter(())  # its own work is over, and its results are looked at when all of it is
         elif activity.phase is Phase.EXECUTING:
             found = self._executing(activity, followed)
         else:

@@ -28,6 +28,23 @@ class Kind(Enum):
     HISTORY_ENDS_TWICE = ("history-ends-twice", "who listens was told of more than one end", "keeps the first")
     HISTORY_GAP = ("history-gap", "who listens was told of phases that cannot follow each other", None)
 
+    #: Families.
+    PARENT_GONE = (
+        "parent-gone",
+        "what it belongs to is gone, and nothing of it goes with it",
+        "lets it stand alone, until its own time is over",
+    )
+    MEMBERS_MISCOUNTED = (
+        "members-miscounted",
+        "it would wait for ever for members that have ended",
+        "counts them anew, and ends it where all have ended",
+    )
+    NEEDS_OVER = (
+        "needs-over",
+        "it would wait for ever for what has ended",
+        "queues it, or ends it where that has not completed",
+    )
+
     #: Work.
     NOBODY_RUNS = (
         "nobody-runs",

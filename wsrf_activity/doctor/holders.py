@@ -7,7 +7,6 @@ from datetime import timedelta
 
 from wsrf_activity.doctor.findings import Finding, Kind
 from wsrf_activity.manager.machine import Machine
-from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.servers import Registered
 from wsrf_activity.store.inspection import Stored
 
@@ -24,9 +23,9 @@ def examine_holder(stored: Stored, machine: Machine, patience: timedelta) -> Ite
     next one does so when it starts.
     """
     activity = stored.activity
-    if activity is None or (activity.holder is None and activity.phase is not Phase.EXECUTING):
+    if activity is None or (activity.holder is None and not activity.at_work):
         return
-    if activity.phase is not Phase.EXECUTING:
+    if not activity.at_work:
         found = Kind.HOLDER_LEFT, f"it is {activity.phase}, and yet held by server {activity.holder}"
     elif not any(lives(each, machine) for each in stored.servers.values()):
         return

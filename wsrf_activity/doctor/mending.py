@@ -14,11 +14,13 @@ from wsrf_activity.doctor.rows import surplus_ends
 from wsrf_activity.engines import attempt, supervisor
 from wsrf_activity.engines.base import Lost
 from wsrf_activity.manager.folders import Folders
+from wsrf_activity.manager.kin import Family, Overtaken, reconsider, recount
 from wsrf_activity.manager.outcome import Settled, given_up
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, ActivityError, Result, Severity
 from wsrf_activity.model.errors import Unavailable
-from wsrf_activity.model.events import Event, between
+from wsrf_activity.model.events import Event
+from wsrf_activity.model.lifetime import add
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Records
 from wsrf_activity.store.inspection import Inspection
@@ -46,12 +48,16 @@ class Mender:
         def transaction(records: Records) -> bool:
             old = records.get_to_change(finding.subject)
             if old is None:
-                return True
-            new = step(old, now)
-            return records.save(old, new, between(old, new, now))
+                return False
+            family = Family(records, now)
+            family.hold_members(old.id)
+            family.write(old, step(old, now))
+            return True
 
-        if not self.inspection.change(transaction):
-            raise Unavailable(f"activity {finding.subject} has changed meanwhile")
+        try:
+            self.inspection.change(transaction)
+        except Overtaken:
+            raise Unavailable(f"activity {finding.subject} has changed meanwhile") from None
 
     def remove(self, path: str) -> None:
         """Remove a file or folder and the note that it is to be removed."""
@@ -99,10 +105,27 @@ def _trace_lost(mender: Mender, finding: Finding) -> None:
 
 def _holder_left(mender: Mender, finding: Finding) -> None:
     def step(old: Activity, now: datetime) -> Activity:
-        keeps = old.phase is Phase.EXECUTING or old.holder is None
+        keeps = old.at_work or old.holder is None
         return old if keeps else replace(old, holder=None, version=old.version + 1)
 
     mender.change(finding, step)
+
+
+def _parent_gone(mender: Mender, finding: Finding) -> None:
+    def step(old: Activity, now: datetime) -> Activity:
+        alone = replace(old, parent=None, version=old.version + 1)
+        kept = old.phase.ended and not old.lifetime_set
+        return replace(alone, terminates=add(now, old.work.keep)) if kept else alone
+
+    mender.change(finding, step)
+
+
+def _members_miscounted(mender: Mender, finding: Finding) -> None:
+    mender.inspection.change(lambda records: recount(records, finding.subject, datetime.now(UTC)))
+
+
+def _needs_over(mender: Mender, finding: Finding) -> None:
+    mender.inspection.change(lambda records: reconsider(records, finding.subject, datetime.now(UTC)))
 
 
 def _runs_on(mender: Mender, finding: Finding) -> None:
@@ -183,6 +206,9 @@ _REMEDIES: Mapping[Kind, Callable[[Mender, Finding], None]] = {
     Kind.ORPHANED_ROWS: lambda mender, finding: mender.inspection.forget_orphans(),
     Kind.HISTORY_ENDLESS: _history_endless,
     Kind.HISTORY_ENDS_TWICE: _history_ends_twice,
+    Kind.PARENT_GONE: _parent_gone,
+    Kind.MEMBERS_MISCOUNTED: _members_miscounted,
+    Kind.NEEDS_OVER: _needs_over,
     Kind.TRACE_LOST: _trace_lost,
     Kind.HOLDER_LEFT: _holder_left,
     Kind.RUNS_ON: _runs_on,

@@ -14,7 +14,7 @@ def examine_row(stored: Stored) -> Iterator[Finding]:
     if activity is None:
         yield Finding(Kind.ROW_UNREADABLE, stored.id, f"activity {stored.id}: its row cannot be read")
         return
-    for kind, what in (*_record(activity, stored), *_history(activity, stored.history)):
+    for kind, what in (*_record(activity, stored), *_family(activity, stored), *_history(activity, stored.history)):
         yield Finding(kind, stored.id, f"activity {stored.id}: {what}", activity)
 
 
@@ -30,6 +30,17 @@ def _record(activity: Activity, stored: Stored) -> Iterator[tuple[Kind, str]]:
         yield Kind.ROW_FLAG, f"its row says {stored.error_status}, its list of errors {activity.error_status}"
     if stored.groups != {(activity.owner, name, activity.created) for name in activity.groups}:
         yield Kind.GROUPS, "its groups are not those that its record names"
+
+
+def _family(activity: Activity, stored: Stored) -> Iterator[tuple[Kind, str]]:
+    if stored.parent_gone:
+        yield Kind.PARENT_GONE, f"the activity {activity.parent} is gone, which it belongs to"
+    if activity.members is not None and not activity.phase.ended:
+        waits_for = activity.members.total - activity.members.ended
+        if waits_for != stored.live_members:
+            yield Kind.MEMBERS_MISCOUNTED, f"it waits for {waits_for} members; {stored.live_members} have not ended"
+    if activity.phase is Phase.PENDING and all(needed is None or Phase(needed).ended for needed in stored.needs):
+        yield Kind.NEEDS_OVER, "it is Pending, and all that it was to come after has ended"
 
 
 def _history(activity: Activity, history: Sequence[Entry]) -> Iterator[tuple[Kind, str]]:

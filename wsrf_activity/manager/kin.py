@@ -5,7 +5,7 @@ that were to come after it, or ends them with it; and it starts what is linked t
 those that wait for them, so that of two that end at the same moment, on two servers, each finds the other one counted.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -204,6 +204,34 @@ class Family:
         if moved:
             self._save(moved)
         self._over += [new for old, new in moved if new.phase.ended and not old.phase.ended]
+
+
+def recount(records: Records, activity_id: str, now: datetime) -> None:
+    """Count the members of an activity anew: those that are gone, of which nothing is known, as aborted."""
+    old = records.get_to_change(activity_id)
+    if old is None or old.phase.ended or old.members is None:
+        return
+    found = Counter(each.phase for each in records.families.members(activity_id))
+    live = sum(count for phase, count in found.items() if not phase.ended)
+    completed = max(old.members.completed, found[Phase.COMPLETED])
+    failed = max(old.members.failed, found[Phase.FAILED])
+    total = max(old.members.total, completed + failed + live)
+    counted = Members(total, completed, failed, total - live - completed - failed)
+    family = Family(records, now)
+    family.hold_members(activity_id)
+    family.write(old, families.tally(replace(old, members=counted), (), 0, now))
+
+
+def reconsider(records: Records, activity_id: str, now: datetime) -> None:
+    """Release an activity whose needs are over, or end it where one of them has not completed or is gone."""
+    old = records.get_to_change(activity_id)
+    if old is None or old.phase is not Phase.PENDING:
+        return
+    there = records.get_many(list(old.needs))
+    amiss = [each for each in there.values() if each.phase.ended and each.phase is not Phase.COMPLETED]
+    new = families.needed_in_vain(old, amiss[0], now) if amiss else changes.release(old)
+    records.families.forget_needs([activity_id])
+    Family(records, now).write(old, new)
 
 
 def _starts_over(old: Activity, new: Activity) -> bool:

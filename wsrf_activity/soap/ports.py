@@ -93,7 +93,9 @@ def operation(method: Method, name: str | None = None) -> Any:
 
 async def members(call: Call, activity: Activity) -> Sequence[Activity]:
     """Return the activities that one request has started; none where that is one alone."""
-    return ()
+    if activity.members is None:
+        return ()
+    return [each for each in await call.manager.members(call.caller, activity.id) if each.index is not None]
 
 
 class ActivityPort(Service):

@@ -80,6 +80,21 @@ def progress_element(view: View) -> Iterator[etree._Element]:
         yield made
 
 
+def _members(view: View) -> Iterator[etree._Element]:
+    members = view.activity.members
+    if members is not None:
+        made = element("Members", None)
+        counts = {
+            "Total": members.total,
+            "Completed": members.completed,
+            "Failed": members.failed,
+            "Aborted": members.aborted,
+        }
+        for name, count in counts.items():
+            etree.SubElement(made, f"{{{ns.ACT}}}{name}").text = str(count)
+        yield made
+
+
 def _text(name: str, value: Callable[[Activity], object | None]) -> tuple[str, Values]:
     def values(view: View) -> Iterator[etree._Element]:
         found = value(view.activity)
@@ -237,6 +252,7 @@ PROPERTIES: dict[str, Values] = dict(
         _text("Owner", lambda activity: activity.owner),
         (f"{{{ns.ACT}}}Group", _groups),
         _text("RunId", lambda activity: activity.run_id),
+        _text("Parent", lambda activity: activity.parent),
         _time("CreationTime", lambda activity: activity.created),
         _time("StartTime", lambda activity: activity.started),
         _time("EndTime", lambda activity: activity.ended),
@@ -250,6 +266,7 @@ PROPERTIES: dict[str, Values] = dict(
         _text("Engine", lambda activity: activity.engine),
         _text("EngineJobId", lambda activity: activity.engine_job),
         _text("ExitCode", lambda activity: activity.exit_code),
+        (f"{{{ns.ACT}}}Members", _members),
         (f"{{{ns.ACT}}}Result", _results),
         (f"{{{ns.RL}}}CurrentTime", _current_time),
         (f"{{{ns.RL}}}TerminationTime", _termination_time),

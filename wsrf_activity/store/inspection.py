@@ -27,6 +27,7 @@ from sqlalchemy import (
     create_engine,
     delete,
     event,
+    func,
     insert,
     select,
 )
@@ -37,7 +38,7 @@ from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.model.events import Event
 from wsrf_activity.model.listing import Upload
-from wsrf_activity.model.phases import Phase
+from wsrf_activity.model.phases import LIVE, Phase
 from wsrf_activity.model.servers import Registered
 from wsrf_activity.store import codec
 from wsrf_activity.store.connecting import parse_url, patience, unavailable
@@ -46,7 +47,7 @@ from wsrf_activity.store.records import Records
 from wsrf_activity.store.servers import Servers
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
-from wsrf_activity.store.tables import departed, pull_point, pulled, removal, server, upload
+from wsrf_activity.store.tables import departed, need, pull_point, pulled, removal, server, upload
 from wsrf_activity.store.tables import event as event_log
 
 T = TypeVar("T")
@@ -83,6 +84,9 @@ class Stored:
     groups: frozenset[tuple[str, str, datetime]]  #: owner, name, creation
     history: tuple[Entry, ...]
     servers: Mapping[str, Registered] = field(default_factory=dict)  #: all, at the same moment; SQLite has none
+    parent_gone: bool = False
+    live_members: int = 0
+    needs: tuple[str | None, ...] = ()  #: the phases of those that it still waits for; None is gone
 
     @property
     def holder(self) -> Registered | None:
@@ -222,6 +226,7 @@ class Inspection:
             histories = _histories(connection, among)
             grouped = _grouped(connection, among)
             servers = self._servers(connection)
+            kin = _Kin(connection, among)
         return [
             Stored(
                 row["id"],
@@ -230,6 +235,9 @@ class Inspection:
                 frozenset(grouped.get(row["id"], ())),
                 tuple(histories.get(row["id"], ())),
                 servers,
+                row["id"] in kin.orphans,
+                kin.live.get(row["id"], 0),
+                tuple(kin.needs.get(row["id"], ())),
             )
             for row in rows
         ]
@@ -312,6 +320,28 @@ def _grouped(connection: Connection, among: _Among) -> dict[str, list[tuple[str,
     for row in connection.execute(select(groups).where(among(groups.c.activity_id))).all():
         found.setdefault(row.activity_id, []).append((row.owner, row.name, row.created))
     return found
+
+
+class _Kin:
+    """What activities have to do with others."""
+
+    def __init__(self, connection: Connection, among: _Among) -> None:
+        """Read it."""
+        parents = activities.alias("parents")
+        there = select(parents.c.id).where(parents.c.id == activities.c.parent).exists()
+        orphans = select(activities.c.id).where(among(activities.c.id), activities.c.parent.is_not(None), ~there)
+        self.orphans = set(connection.execute(orphans).scalars())
+        live = select(activities.c.parent, func.count().label("members")).where(
+            among(activities.c.parent), activities.c.phase.in_(sorted(LIVE))
+        )
+        rows = connection.execute(live.group_by(activities.c.parent))
+        self.live: dict[str, int] = {row.parent: row.members for row in rows}
+        phases = select(need.c.activity_id, activities.c.phase).where(among(need.c.activity_id))
+        self.needs: dict[str, list[str | None]] = {}
+        for waiting, phase in connection.execute(
+            phases.select_from(need.outerjoin(activities, activities.c.id == need.c.needs))
+        ):
+            self.needs.setdefault(waiting, []).append(phase)
 
 
 def _orphaned_events() -> Select[Any]:

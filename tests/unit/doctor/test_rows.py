@@ -8,7 +8,7 @@ import pytest
 from wsrf_activity.doctor import Kind
 from wsrf_activity.doctor.rows import examine_row
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.activity import Activity, Members
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store.inspection import Entry, Stored
 from wsrf_activity.testing.strategies import NOON, activity
@@ -66,3 +66,15 @@ def test_what_a_row_says() -> None:
 )
 def test_what_the_event_log_tells(history: tuple[Entry, ...], kind: Kind) -> None:
     assert kinds(ENDED, *history) == {kind}
+
+
+def test_families() -> None:
+    member = replace(RUNNING, parent="p", gathering=True, members=Members(3, 1))
+    assert kinds(member, *TOLD[:2], live_members=2) == set()
+    assert kinds(member, *TOLD[:2], live_members=2, parent_gone=True) == {Kind.PARENT_GONE}
+    assert kinds(member, *TOLD[:2]) == {Kind.MEMBERS_MISCOUNTED}
+    waiting = replace(activity(groups=("a",)), phase=Phase.PENDING, needs=("x", "y"))
+    told = Entry(1, "Pending", None, 1)
+    assert kinds(waiting, told, needs=("Executing", "Completed")) == set()
+    for over in ((), ("Completed",), ("Failed", None)):
+        assert kinds(waiting, told, needs=over) == {Kind.NEEDS_OVER}
