@@ -41,6 +41,9 @@ class Example:
 EXAMPLES_SHOWN = (
     Example("database_query", "archive.py", "A long database query", before="archive.py"),
     Example("batch_job", "config.toml", "A batch job"),
+    Example("workflow", "reads.py", "A workflow of several steps"),
+    Example("many_data_sets", "stations.py", "One workflow, many data sets"),
+    Example("long_running", "long_running.py", "Grassroots' long-running service"),
     Example("hello", "hello.py", "moi's hello"),
 )
 

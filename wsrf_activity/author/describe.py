@@ -69,6 +69,7 @@ def _operation(service: str, declaration: Declaration) -> dict[str, Any]:
                 "simple": each.simple,
                 "required": each.required,
                 "repeats": each.repeats,
+                "default": each.default,
                 "documentation": each.documentation,
             }
             for each in offered.arguments

@@ -11,7 +11,7 @@ import mimetypes
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -251,7 +251,7 @@ class Job:
 
     def spawn(
         self,
-        operation: str,
+        operation: str | Callable[..., Any],
         /,
         *,
         name: str | None = None,
@@ -259,7 +259,8 @@ class Job:
         input: Output | None = None,
         **parameters: Any,
     ) -> Child:
-        """Have another activity started, as this one's child: an operation of this service, or any "SERVICE.OPERATION".
+        """Have another activity started, as this one's child: an operation of this service, by its function
+        or its name, or any "SERVICE.OPERATION".
 
         Nobody waits here: the function goes on, and its activity ends when it has returned and all children have ended.
         Where a parameter is the `Output` of an earlier child, the new one begins when that has completed, and gets the

@@ -67,7 +67,8 @@ def perform(job: Job, loaded: Loaded, operation: str, request: bytes, *, signals
         raise TargetError(f"{loaded.target} has no operation {operation} any more")
     namespace = namespace_of(request)
     offered = {name: each.offered for name, each in loaded.declarations.items()}
-    job.declared(declaration.state, Known(job.service.rpartition(".")[0], namespace, offered))
+    functions = {each.function: name for name, each in loaded.declarations.items()}
+    job.declared(declaration.state, Known(job.service.rpartition(".")[0], namespace, offered, functions))
     returned = _called(job, declaration, read_arguments(declaration.signature, request), signals)
     if returned is None and declaration.signature.result is None and job.has_result("result"):
         return

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,26 @@ class Known:
     interface: str = ""  #: its name: what "NAME.OPERATION" begins with
     namespace: str = ""
     operations: Mapping[str, Signature] = field(default_factory=dict)
+    functions: Mapping[Callable[..., Any], str] = field(default_factory=dict)  #: of the operations, with their names
+
+    def name(self, operation: str | Callable[..., Any]) -> str:
+        """Return what an operation is called that is given by its function or by its name; raises TypeError."""
+        if isinstance(operation, str):
+            return operation
+        try:
+            return self.functions[operation]
+        except (KeyError, TypeError):
+            shown = getattr(operation, "__qualname__", repr(operation))
+            raise TypeError(
+                f"{shown} is no operation of this service; accepted: one of its functions with @activity above it, its "
+                'name, or "SERVICE.OPERATION"'
+            ) from None
 
 
 def spawn(
     folder: Path,
     known: Known,
-    operation: str,
+    operation: str | Callable[..., Any],
     parameters: Mapping[str, Any],
     *,
     name: str | None,
@@ -56,19 +70,20 @@ def spawn(
 
     Raises TypeError or ValueError for parameters that the operation cannot take, OSError.
     """
+    called = known.name(operation)
     child = Child(new_id())
     outputs = {key: value for key, value in parameters.items() if isinstance(value, Output)}
     values = {key: value for key, value in parameters.items() if key not in outputs and value is not None}
     said: dict[str, Any] = {
         "id": child.id,
-        "service": f"{known.interface}.{operation}" if operation in known.operations else operation,
+        "service": f"{known.interface}.{called}" if called in known.operations else called,
         "name": name,
         "after": [each.id if isinstance(each, Child) else str(each) for each in after],
         "outputs": [[key, value.activity_id, value.result] for key, value in outputs.items()],
     }
     if source is not None:
         said["outputs"].append([None, source.activity_id, source.result])
-    signature = known.operations.get(operation)
+    signature = known.operations.get(called)
     if signature is not None and not outputs:
         said["document"] = write_arguments(signature, values, known.namespace).decode()
     else:

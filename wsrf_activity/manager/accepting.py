@@ -222,7 +222,7 @@ def _split(rules: Rules, service: Service, request: StartRequest) -> Iterator[St
     name = service.times or ""
     document = None if request.document is None else parsed(request.document)
     given = request.parameters.get(name, ()) if document is None else _texts_of(document, name)
-    for _ in range(_count(name, given)):
+    for _ in range(_count(name, given or rules.default(service, name))):
         yield request
 
 

@@ -72,6 +72,13 @@ class Rules:
         document = request.document or interface.document(operation, request.parameters)
         return service.work({}, keep, document)
 
+    def default(self, service: Service, name: str) -> Sequence[str]:
+        """Return the one value that a parameter has where a request leaves it out, or none."""
+        interface = self.interfaces.get(service.interface)
+        operation = interface.starting(service.name) if interface else None
+        arguments = operation.arguments if operation else service.parameters
+        return [each.default for each in arguments if each.name == name and each.default is not None]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartRequest:

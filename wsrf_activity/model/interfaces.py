@@ -37,6 +37,7 @@ class Argument:
     simple: bool = True  #: whether a text can be its value or, where it repeats, each of its values
     required: bool = True
     repeats: bool = False  #: whether it is a list
+    default: str | None = None  #: what it is where a request leaves it out, if that is a text
     documentation: str | None = None
 
 

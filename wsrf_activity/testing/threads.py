@@ -296,7 +296,7 @@ class _Job(AuthorsJob):
         self._run.check()
         super().result(name, content, media_type)
 
-    def spawn(self, operation: str, /, **said: Any) -> Any:
+    def spawn(self, operation: str | Callable[..., Any], /, **said: Any) -> Any:
         self._run.check()
         child = super().spawn(operation, **said)
         self._run.said()

@@ -70,6 +70,7 @@ def _argument(service: Service, parameter: Parameter) -> Argument:
         name=parameter.name,
         required=_required(parameter),
         repeats=parameter.name == service.each,
+        default=parameter.default,
         documentation=_documentation(parameter),
     )
 

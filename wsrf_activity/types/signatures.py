@@ -1,10 +1,11 @@
 """What a function takes and gives, from its hints; and its values as the elements of a request and of a result."""
 
+import contextlib
 import inspect
 import re
 import typing
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +31,7 @@ class Signature:
     members: tuple[Member, ...] = ()
     result: Member | None = None  #: None where it gives nothing
     result_file: bool = False  #: whether what it gives is the name of a file
+    defaults: Mapping[str, str] = field(default_factory=dict)  #: of arguments, where they are texts
     documentation: str | None = None
 
     def member(self, name: str) -> Member | None:
@@ -45,6 +47,7 @@ class Signature:
                 simple=each.kind.simple,
                 required=each.required,
                 repeats=each.repeats,
+                default=self.defaults.get(each.name),
                 documentation=each.documentation,
             )
             for each in self.members
@@ -69,9 +72,11 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     if not _NAME.fullmatch(name):
         raise Unsuitable(f"{name}: the name of an operation is of the letters A to Z, digits and _, at most 63")
     hints = _hints(function, name, given[0].name)
+    members = tuple(_parameter(name, each, hints) for each in given[1:])
     signature = Signature(
         name=name,
-        members=tuple(_parameter(name, each, hints) for each in given[1:]),
+        members=members,
+        defaults=dict(_defaults(members, given[1:])),
         result=_result(name, hints),
         result_file=_is_path(hints.get("return")),
         documentation=inspect.getdoc(function),
@@ -108,6 +113,14 @@ def _parameter(name: str, parameter: inspect.Parameter, hints: Mapping[str, Any]
         return member(parameter.name, hints[parameter.name], default)
     except Unsuitable as error:
         raise Unsuitable(f"{name}: parameter {error}") from None
+
+
+def _defaults(members: Sequence[Member], given: Sequence[inspect.Parameter]) -> Iterator[tuple[str, str]]:
+    """Yield the texts of defaults, those that have one."""
+    for each, parameter in zip(members, given, strict=True):
+        if each.defaults and each.kind.simple and not each.repeats and parameter.default is not None:
+            with contextlib.suppress(Unfit):  # it is the function's own affair what it is called with then
+                yield each.name, each.kind.text(parameter.default)
 
 
 def _result(name: str, hints: Mapping[str, Any]) -> Member | None:

@@ -255,6 +255,15 @@ def test_an_operation_beside_it_is_asked_for(tmp_path: Path) -> None:
     assert job.state["children"][0] == first.id
 
 
+def test_an_operation_is_asked_for_by_its_function(tmp_path: Path) -> None:
+    operations = {"count_all": signature_of(_count, "count_all")}
+    job = _job(tmp_path, known=Known("words", "urn:w", operations, {_count: "count_all"}))
+    assert _spawned(job, job.spawn(_count, text="a").id)["service"] == "words.count_all"
+    for other in (_spawned, 3, ["count_all"]):
+        with pytest.raises(TypeError, match="is no operation of this service; accepted: one of its functions"):
+            job.spawn(other, text="a")  # type: ignore[arg-type]  # what is wrong is tried
+
+
 def test_what_its_own_operation_does_not_take_is_refused(tmp_path: Path) -> None:
     job = _job(tmp_path, known=Known("words", "urn:w", {"count": signature_of(_count, "count")}))
     for parameters in ({"text": 3}, {"text": "a", "more": 1}, {}):

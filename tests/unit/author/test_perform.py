@@ -37,6 +37,10 @@ def asks_for(job, text: str) -> str:
     return job.spawn("shout", text=text).id
 
 @activity
+def asks_by_function(job, text: str) -> str:
+    return job.spawn(asks_for, text=text).id
+
+@activity
 def bad(job) -> int:
     return 3.5
 
@@ -98,6 +102,12 @@ def test_an_operation_beside_it_is_found_by_its_own_name(loaded: Loaded, job: Jo
     [child] = (job.folder / "spawned").glob("*.json")
     assert '"service": "mine.shout"' in child.read_text()
     assert _result(job)[1].decode() == child.stem
+
+
+def test_an_operation_is_asked_for_by_its_function(loaded: Loaded, job: Job) -> None:
+    perform(job, loaded, "asks_by_function", _request("asks_by_function", "<text>a</text>"))
+    [child] = (job.folder / "spawned").glob("*.json")
+    assert '"service": "mine.asks_for"' in child.read_text()
 
 
 def test_what_is_not_what_it_says_is_an_error(loaded: Loaded, job: Job) -> None:

@@ -263,3 +263,18 @@ def test_two_operations_cannot_need_the_same_element() -> None:
 
     with pytest.raises(Unsuitable, match="two operations need an element givEresult"):
         write_schema(NAMESPACE, [giving(int).messages, signature_of(nothing, "givEresult").messages])
+
+
+def test_an_interface_knows_defaults_that_are_texts() -> None:
+    """Of an argument that says how many activities one request starts, the server has to know its own."""
+
+    def function(
+        job: object,
+        n: int = 3,
+        text: str = "a",
+        none: int | None = None,
+        many: tuple[int, ...] = (1,),
+        odd: int = 2.5,  # type: ignore[assignment]  # what is wrong is tried
+    ) -> None: ...
+
+    assert [each.default for each in signature_of(function, "function").arguments] == ["3", "a", None, None, None]
