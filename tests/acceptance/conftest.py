@@ -77,6 +77,13 @@ shell = "echo attempt $ACTIVITY_ATTEMPT; . {script}; echo over"
 restart = "rerun"
 [services.again.parameters.script]
 
+[services.several]
+shell = "test {code} != 1 && echo {code}"
+each = "code"
+media_type = "text/plain"
+[services.several.parameters.code]
+type = "integer"
+
 [services.file]
 shell = "cat input; cat $ACTIVITY_INPUT; cat"
 input = "file"

@@ -97,6 +97,26 @@ def test_what_cannot_be_asked(holder: Wire, query: str, reason: str) -> None:
     assert reason in response.text
 
 
+def test_a_set_of_which_one_has_failed(holder: Wire) -> None:
+    """It has partially succeeded, says why, and the results of the others are there."""
+    codes = "".join(f'<act:Parameter name="code">{code}</act:Parameter>' for code in (0, 1, 2))
+    whole = holder.start(f"<act:Service>several</act:Service>{codes}")
+    holder.ended(whole)
+    job = get(holder, f"/{whole}")
+    assert (job["status"], job["status_text"]) == (4, "Partially succeeded")
+    assert job["metadata"]["ErrorStatus"] == "ErrorsHandled"
+    assert "exit code 1" in job["errors"]["runtime_errors"]["errors"][0]
+    members = get(holder, f"?parent={job['job_uuid']}")["results"]
+    assert [each["status"] for each in members] == [5, -3, 5]
+    results = [each["data"] for member in members for each in member.get("results", []) if each["title"] == "result"]
+    assert results == ["0\n", "2\n"]
+    assert {each["metadata"]["Parent"] for each in members} == {job["job_uuid"]}
+    bare = get(holder, f"?parent={whole}&results=omit")["results"]
+    assert [each.get("results_omitted") for each in bare] == [True, None, True]
+    for unknown in (uuid.uuid4(), "no/id"):
+        assert holder.http.get(f"{holder.base}/activity?profile=grassroots&parent={unknown}").status_code == 404
+
+
 def test_nobody_elses(alone: Server, jobs: dict[str, str]) -> None:
     with alone.client(token=BOB) as bob:
         for each in (jobs["Failed"], job_uuid(jobs["Failed"])):

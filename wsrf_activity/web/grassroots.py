@@ -25,14 +25,18 @@ async def job(faces: Faces, caller: Principal, request: Request) -> Response:
 
 
 async def jobs(faces: Faces, caller: Principal, request: Request) -> Response:
-    """Return the jobs that ``job_uuid`` names, as get_service_results does; where it names none, a list of them.
+    """Return the jobs that ``job_uuid`` names, as get_service_results does, or those that ``parent`` waits for.
 
-    A list has the newest jobs of a ``service_name``, or with a ``status``, where these are asked for, and no results.
+    Where neither is asked for it is a list: the newest jobs, of a ``service_name`` or with a ``status`` if these are
+    named, and without results.
     """
     asked = request.query_params.getlist("job_uuid")
     if len(asked) > _ASKED:
         raise InvalidParameter(f"job_uuid: at most {_ASKED} at a time", "job_uuid")
-    if asked:
+    if "parent" in request.query_params:
+        members = await _members(faces, caller, request.query_params["parent"])
+        found = [_job(faces, activity, not _omits(request)) for activity in members]
+    elif asked:
         found = [await _named(faces, caller, text, not _omits(request)) for text in asked]
     else:
         found = [_job(faces, activity, results=False) for activity in await _listed(faces, caller, request)]
@@ -48,6 +52,16 @@ async def _named(faces: Faces, caller: Principal, asked: str, results: bool) -> 
         return _job(faces, await faces.manager.get(caller, wanted), results)
     except NoSuchActivity:
         return ServiceJobs(faces.addresses).unknown(asked, _UNKNOWN)
+
+
+async def _members(faces: Faces, caller: Principal, asked: str) -> list[Activity]:
+    """Return the jobs of a set in their order, as many as a page has."""
+    parent = activity_id(asked)
+    if not is_id(parent):
+        raise NoSuchActivity
+    await faces.manager.get(caller, parent)  # so that who asks for one that is not there is told
+    page = await faces.manager.list(caller, Filter(parent=parent, limit=faces.manager.limits.page))
+    return sorted(page.activities, key=lambda each: (each.created, each.index or 0))
 
 
 async def _listed(faces: Faces, caller: Principal, request: Request) -> list[Activity]:
