@@ -7,7 +7,7 @@ from lxml import etree
 
 from tests.acceptance.consumers import Consumer, Received
 from tests.acceptance.test_subscriptions import FILTER, POLICY, pull_point
-from tests.server import Wire
+from tests.server import Fault, Wire
 from wsrf_activity.model import ns
 
 STATUS = "act:StatusChanged"
@@ -89,6 +89,61 @@ def test_what_was_before_can_be_had_too(wire: Wire, consumer: Consumer) -> None:
     numbers = list(dict.fromkeys(sequence for _, sequence in topics))
     assert numbers == list(range(1, len(numbers) + 1))
     unsubscribe(wire, address)
+
+
+def beside(address: str, rest: str = "") -> str:
+    """Return a wsnt:Subscribe to be sent with what is started."""
+    reference = f"<wsnt:ConsumerReference><wsa:Address>{address}</wsa:Address></wsnt:ConsumerReference>"
+    return f"<wsnt:Subscribe>{reference}{rest}</wsnt:Subscribe>"
+
+
+def test_who_is_to_be_told_can_be_said_with_what_is_started(wire: Wire, consumer: Consumer) -> None:
+    """Accepted together: all is told from the first event on, of that activity alone, and once where it is retried."""
+    path = f"/beside/{wire.version[-8:]}"
+    rest = f"<act:RequestId>told {wire.version[-4:]}</act:RequestId>{beside(consumer.address(path))}"
+    started = wire.create("true", rest)
+    assert wire.create("true", rest) == started
+    topics, last = until_the_end(consumer, path)
+    numbers = [sequence for _, sequence in topics]
+    assert numbers[0] == 1
+    assert len({*topics}) == len(topics)
+    producer = last.body.findtext(f".//{{{ns.WSNT}}}ProducerReference/{{{ns.WSA}}}Address")
+    assert producer == wire.address(started)
+    wire.ended(wire.create("true"))
+    wire.destroy(started)
+    while "act:Terminated" not in [topic for topic, _ in told(consumer.next(path).body)]:
+        continue
+    assert not consumer.has_more(path)
+
+
+def test_an_operation_of_a_service_says_so_in_its_options(wire: Wire, consumer: Consumer) -> None:
+    path = f"/options/{wire.version[-8:]}"
+    header = f"<act:StartOptions>{beside(consumer.address(path), FILTER)}</act:StartOptions>"
+    body = '<count xmlns="urn:wsrf-activity:service:count"><what>l</what></count>'
+    wire.call(body, headers=header, url=f"{wire.base}/service/count", valid=False)
+    topics, _ = until_the_end(consumer, path)
+    assert [topic for topic, _ in topics] == [f"{STATUS}/{phase}" for phase in ("Queued", "Executing", "Completed")]
+
+
+@pytest.mark.parametrize(
+    ("address", "rest", "name"),
+    [
+        ("mailto:ada@example.org", "", "SubscribeCreationFailedFault"),
+        ("http://93.184.216.34/", "", "SubscribeCreationFailedFault"),
+        (
+            "http://127.0.0.1:1/",
+            '<wsnt:Filter><wsnt:MessageContent Dialect="urn:x">1</wsnt:MessageContent></wsnt:Filter>',
+            None,
+        ),
+    ],
+)
+def test_what_cannot_be_told_is_not_started(wire: Wire, address: str, rest: str, name: str | None) -> None:
+    group = "<act:Group>untold</act:Group>"
+    with pytest.raises(Fault) as refused:
+        wire.create("true", group + "<act:RequestId>untold</act:RequestId>" + beside(address, rest))
+    assert refused.value.code == "Sender"
+    assert name in (None, refused.value.name)
+    assert len(wire.call(f"<act:ListActivities>{group}</act:ListActivities>")) == 0
 
 
 def test_a_pull_point_collects_what_it_is_subscribed_to(wire: Wire) -> None:

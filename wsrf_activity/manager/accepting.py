@@ -30,6 +30,7 @@ from wsrf_activity.model.interfaces import canonical
 from wsrf_activity.model.lifetime import LifetimePolicy, Never, Requested
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service, ad_hoc
+from wsrf_activity.model.subscriptions import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,17 @@ class Accepted:
 
     activity: Activity
     members: tuple[Activity, ...] = ()
+    told: tuple[Subscription, ...] = ()  #: who is told of the first from its first event on
 
     @property
     def all(self) -> tuple[Activity, ...]:
         """Every activity of it."""
         return (self.activity, *self.members)
+
+    def with_input(self) -> "Accepted":
+        """Return the same with an input that came with the request; the members of a set get it from the set."""
+        members = tuple(_given_input(each) for each in self.members)
+        return replace(self, activity=replace(self.activity, has_input=True), members=members)
 
     @property
     def needs(self) -> list[tuple[str, str]]:
@@ -203,8 +210,7 @@ class Acceptance:
         return replace(work, bindings=bindings)
 
 
-def given_input(member: Activity) -> Activity:
-    """Return a member of a set that is to get the input that came with the set's request."""
+def _given_input(member: Activity) -> Activity:
     assert member.parent is not None
     bindings = (*member.work.bindings, Binding(None, member.parent))
     return replace(member, work=replace(member.work, bindings=bindings))

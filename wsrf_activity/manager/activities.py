@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from wsrf_activity.engines.base import Engine
-from wsrf_activity.manager.accepting import Acceptance, Accepted, given_input
+from wsrf_activity.manager.accepting import Acceptance, Accepted
 from wsrf_activity.manager.binding import Binder
 from wsrf_activity.manager.content import LIVE_OUTPUTS, Content
 from wsrf_activity.manager.engines import Engines
@@ -35,6 +35,7 @@ from wsrf_activity.model.activity import Activity, new_id
 from wsrf_activity.model.errors import (
     InvalidParameter,
     NoSuchActivity,
+    Refused,
     RequestConflict,
     TerminationTimeFixed,
     Unavailable,
@@ -135,7 +136,8 @@ class Manager:
     async def create(self, caller: Principal, request: StartRequest) -> Activity:
         """Accept an activity; it is committed when this returns. The same request id gives the same activity.
 
-        Raises UnknownService, InvalidParameter, NotPermitted, RequestConflict, InitialTerminationTimeRejected.
+        Raises UnknownService, InvalidParameter, NotPermitted, RequestConflict, InitialTerminationTimeRejected, and what
+        ``Subscriptions.subscribe`` raises for those who are to be told of it.
         """
         for _ in range(_TRIES):
             earlier = await self._earlier(caller, request)
@@ -143,7 +145,7 @@ class Manager:
                 return earlier
             accepted = await self._accepted(caller, request)
             source = None if request.input is None else await self._source(caller, request.input)
-            stored = await asyncio.shield(asyncio.ensure_future(self._insert(accepted, source)))
+            stored = await asyncio.shield(asyncio.ensure_future(self._insert(caller, accepted, source)))
             if stored is not None:
                 return stored  # else another with the same request id came first, and is there to be found
         raise Unavailable("activities with this request id come and go too fast; try again")
@@ -314,7 +316,9 @@ class Manager:
         accept = partial(self._acceptance.accept, caller, request, self.clock())
         service = self.services.get(request.service or "")
         several = service is not None and (service.each or service.times)
-        return await asyncio.to_thread(accept) if several else accept()  # others need not wait for ten thousand
+        accepted = await asyncio.to_thread(accept) if several else accept()  # others need not wait for ten thousand
+        told = await self.subscriptions.from_the_first(caller, request.subscriptions, accepted.activity.id)
+        return replace(accepted, told=told)
 
     async def _source(self, caller: Principal, given: Input) -> Path | bytes:
         if isinstance(given, bytes):
@@ -345,32 +349,39 @@ class Manager:
             await asyncio.to_thread(self._folders.discard, activity_id)
             raise Unavailable(f"the input cannot be stored: {error.strerror}") from error
 
-    async def _insert(self, accepted: Accepted, source: Path | bytes | None) -> Activity | None:
+    async def _insert(self, caller: Principal, accepted: Accepted, source: Path | bytes | None) -> Activity | None:
         """Commit what a request makes; None where another request with its id came first."""
-        activity, members = accepted.activity, accepted.members
         if source is not None:
-            activity = replace(activity, has_input=True)
-            members = tuple(given_input(each) for each in members)
-            await self._stage(activity.id, source)
-
-        def transaction(records: Records) -> bool:
-            kept = records if source is None else self._lease.guard(records)
-            if not kept.insert(activity, between(None, activity, activity.created)):
-                return False
-            kept.insert_many(members, [event for each in members for event in between(None, each, each.created)])
-            return True
-
-        # Where the database fails to answer it may have accepted all the same: the mark is left, for the next start.
-        inserted = await self._database.change(transaction)
-        if source is not None:
-            settle = self._folders.accepted if inserted else self._folders.discard
-            await asyncio.to_thread(settle, activity.id)
+            accepted = accepted.with_input()
+            await self._stage(accepted.activity.id, source)
+        guard = (lambda records: records) if source is None else self._lease.guard
+        inserted: bool | None = None  #: nobody knows where the database fails to answer: the mark is left for a start
+        try:
+            inserted = await self._database.change(lambda records: self._store(guard(records), caller, accepted))
+        except Refused:
+            inserted = False
+            raise
+        finally:
+            if source is not None and inserted is not None:
+                settle = self._folders.accepted if inserted else self._folders.discard
+                await asyncio.to_thread(settle, accepted.activity.id)
         if not inserted:
             return None
-        self.ledger.publish(activity)
-        if any(each.phase is Phase.QUEUED for each in (activity, *members)):
+        self.ledger.publish(accepted.activity)
+        for told in accepted.told:
+            self.subscriptions.tell(told)
+        if any(each.phase is Phase.QUEUED for each in accepted.all):
             self._runner.wake()
-        return activity
+        return accepted.activity
+
+    def _store(self, records: Records, caller: Principal, accepted: Accepted) -> bool:
+        activity, members = accepted.activity, accepted.members
+        if not records.insert(activity, between(None, activity, activity.created)):
+            return False
+        records.insert_many(members, [event for each in members for event in between(None, each, each.created)])
+        for told in accepted.told:
+            self.subscriptions.add(records, caller, told)
+        return True
 
     def _visible(self, caller: Principal, activity: Activity | None) -> Activity:
         if activity is None or activity.owner != caller.name or activity.leaving or activity.expired(self.clock()):

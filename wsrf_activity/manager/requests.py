@@ -14,6 +14,7 @@ from wsrf_activity.model.errors import InvalidParameter, VersionMismatch
 from wsrf_activity.model.interfaces import Interface
 from wsrf_activity.model.lifetime import LifetimePolicy, Requested, format_duration
 from wsrf_activity.model.services import Service
+from wsrf_activity.model.subscriptions import SubscribeRequest
 
 _TEXT = 255  #: characters that a name, group, run or request id may have
 _GROUPS = 100  #: that one activity may belong to
@@ -95,6 +96,7 @@ class StartRequest:
     lifetime: Requested | None = None
     work_limit: timedelta | None = None
     request_id: str | None = None
+    subscriptions: tuple[SubscribeRequest, ...] = ()  #: who is to be told of it, from its first event on
 
     def digest(self) -> str:
         """Return what tells this request from another with the same id, however either was written."""
@@ -112,6 +114,8 @@ class StartRequest:
         said += [self.run_id, str(lifetime), str(self.work_limit)]
         if self.document is not None:
             said.append(hashlib.sha256(self.document).hexdigest())
+        if self.subscriptions:
+            said.append(repr([(each.consumer.address, each.filter) for each in self.subscriptions]))
         return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
 

@@ -88,13 +88,31 @@ class Subscriptions:
         Raises NoSuchActivity, what ``Filter.of`` raises, UnsupportedPolicy, InitialTerminationTimeRejected and
         SubscribeRefused.
         """
-        Filter.of(request.filter, self._publishing.topics)
-        await self._check_consumer(caller, request)
         if request.policy.from_sequence is not None and activity_id is None:
             name = f"{{{ns.ACT}}}FromSequence"
             raise UnsupportedPolicy("act:FromSequence counts the events of one activity: subscribe to that", name)
+        made = await self._made(caller, request, activity_id)
+        stored = await self._ledger.database.change(lambda records: self.add(records, caller, made))
+        self.tell(stored)
+        if activity_id is None:
+            await self._await_writers()
+        return stored
+
+    async def from_the_first(
+        self, caller: Principal, requests: Sequence[SubscribeRequest], activity_id: str
+    ) -> tuple[Subscription, ...]:
+        """Return subscriptions to an activity that is about to be created, from its first event on.
+
+        Raises as ``subscribe``. Whoever creates it adds them in the same transaction (``add``), and then tells of them.
+        """
+        made = [await self._made(caller, request, activity_id) for request in requests]
+        return tuple(replace(each, policy=replace(each.policy, from_sequence=1)) for each in made)
+
+    async def _made(self, caller: Principal, request: SubscribeRequest, activity_id: str | None) -> Subscription:
+        Filter.of(request.filter, self._publishing.topics)
+        await self._check_consumer(caller, request)
         now = self._ledger.clock()
-        made = Subscription(
+        return Subscription(
             id=new_id(),
             owner=caller.name,
             activity_id=activity_id,
@@ -106,11 +124,6 @@ class Subscriptions:
             pull_point=request.pull_point,
             confirmed=not request.policy.verify or request.pull_point is not None,
         )
-        stored = await self._ledger.database.change(lambda records: self._add(records, caller, made))
-        self._tell(stored)
-        if activity_id is None:
-            await self._await_writers()
-        return stored
 
     async def get(self, caller: Principal, subscription_id: str) -> Subscription:
         """Return a subscription of the caller's; raises NoSuchSubscription."""
@@ -234,7 +247,8 @@ class Subscriptions:
             raise TooBusy("the pull point is full: fetch its messages first", _AGAIN)
         self.filled(pull_point_id)
 
-    def _add(self, records: Records, caller: Principal, made: Subscription) -> Subscription:
+    def add(self, records: Records, caller: Principal, made: Subscription) -> Subscription:
+        """Store a subscription at its place in the log; raises SubscribeRefused, NoSuchActivity."""
         subscriptions = records.subscriptions
         if subscriptions.count(caller.name) >= self._limits.subscriptions:
             raise SubscribeRefused(f"at most {self._limits.subscriptions} subscriptions at a time; unsubscribe first")
@@ -283,10 +297,11 @@ class Subscriptions:
             return new
 
         changed = await self._ledger.database.change(transaction)
-        self._tell(changed)
+        self.tell(changed)
         return changed
 
-    def _tell(self, subscription: Subscription) -> None:
+    def tell(self, subscription: Subscription) -> None:
+        """Have a stored subscription looked after."""
         self.changed(subscription.id)
         if subscription.terminates is not None:
             self._ledger.deadline_moved(subscription.terminates)

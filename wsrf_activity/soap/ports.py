@@ -108,7 +108,8 @@ class ActivityPort(Service):
         if isinstance(request.input, UploadInput) and request.input.upload_id in call.attachments:
             upload_id = request.input.upload_id
             request = replace(request, input=UploadInput(upload_id, call.attachments[upload_id]))
-        activity = await call.manager.create(call.caller, request)
+        told = subscribing.read_beside(body, call.addresses, call.now, call.soap, call.addressing)
+        activity = await call.manager.create(call.caller, replace(request, subscriptions=told))
         return messages.write_created(activity, await members(call, activity), call.addresses, call.now)
 
     @operation

@@ -5,7 +5,7 @@ waits for the end, and the value that comes of it. How that is waited for is sai
 import base64
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -40,6 +40,7 @@ class Start:
     request: StartRequest
     synchronous: bool
     timeout: timedelta | None
+    options: etree._Element = field(default_factory=lambda: etree.Element(START_OPTIONS))
 
 
 def read(
@@ -68,6 +69,7 @@ def read(
         replace(request, service=operation.service, document=canonical(body)),
         usual if asked is None else asked,
         messages.value_of(options, "Timeout", lambda text: parse_duration(text, now)),
+        options,
     )
 
 

@@ -32,6 +32,7 @@ from wsrf_activity.soap.messages import requested_time
 from wsrf_activity.soap.properties import element, time_element, topic_space
 
 MAX_REFERENCE = 1 << 14  #: bytes of a consumer's endpoint reference, which is kept with the subscription
+MOST_BESIDE = 10  #: subscriptions that come with what is to be started
 MAX_SECRET = 1000  #: characters of a secret, of a name, a password or a token
 
 
@@ -69,6 +70,20 @@ def read_subscribe(
         lifetime=_initial_time(body.find(_wsnt("InitialTerminationTime")), now),
         pull_point=pull_point,
     )
+
+
+def read_beside(
+    start: etree._Element,
+    addresses: Addresses,
+    now: datetime,
+    soap: Literal["1.1", "1.2"],
+    addressing: str,
+) -> tuple[SubscribeRequest, ...]:
+    """Read who is to be told of what a message starts: the wsnt:Subscribe in it. Raises as ``read_subscribe``."""
+    found = start.findall(_wsnt("Subscribe"))
+    if len(found) > MOST_BESIDE:
+        raise SubscribeRefused(f"at most {MOST_BESIDE} subscriptions come with what is started; subscribe others to it")
+    return tuple(read_subscribe(each, addresses, now, soap, addressing) for each in found)
 
 
 def _with_own_prefixes(expression: Expression) -> Expression:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from lxml import etree
@@ -11,7 +12,7 @@ from wsrf_activity.manager import Condition
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import NoSuchActivity
 from wsrf_activity.model.phases import Phase
-from wsrf_activity.soap import starting
+from wsrf_activity.soap import starting, subscribing
 from wsrf_activity.soap.ports import Call, Method, members, operation
 from wsrf_activity.soap.services import ServiceContract
 from wsrf_activity.soap.starting import Start
@@ -43,11 +44,13 @@ def _method(name: str) -> Method:
 async def _perform(call: Call) -> etree._Element:
     start = call.start
     assert start is not None
+    told = subscribing.read_beside(start.options, call.addresses, call.now, call.soap, call.addressing)
+    request = replace(start.request, subscriptions=told)
     if not start.synchronous:
-        activity = await call.manager.create(call.caller, start.request)
+        activity = await call.manager.create(call.caller, request)
         return starting.write(start, activity, await members(call, activity), None, call.addresses, call.now)
     # Who hangs up while it is accepted has started it all the same, as with CreateActivity.
-    activity = await asyncio.shield(asyncio.ensure_future(call.manager.create(call.caller, start.request)))
+    activity = await asyncio.shield(asyncio.ensure_future(call.manager.create(call.caller, request)))
     activity, _ = await call.manager.wait(call.caller, activity.id, Condition(), start.timeout)
     if activity.phase.ended and activity.phase is not Phase.COMPLETED:
         raise starting.failed(activity)
