@@ -129,7 +129,14 @@ class TestSets:
 
     @pytest.mark.parametrize(
         ("service", "parameters"),
-        [("each", {}), ("times", {"n": ("0",)}), ("times", {"n": ("10001",)}), ("times", {}), ("times", {"n": ("x",)})],
+        [
+            ("each", {}),
+            ("times", {"n": ("0",)}),
+            ("times", {"n": ("10001",)}),
+            ("times", {"n": ("9" * 18,)}),
+            ("times", {}),
+            ("times", {"n": ("x",)}),
+        ],
     )
     async def test_a_set_has_members(self, small: House, service: str, parameters: dict[str, tuple[str]]) -> None:
         with pytest.raises(InvalidParameter):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from lxml import etree
 
@@ -184,7 +185,7 @@ class Acceptance:
             raise InvalidParameter(
                 f"parameter {name}: it says how many activities there are, and has to be known", name
             )
-        requests = list(_split(self.rules, service, request))
+        requests = list(islice(_split(self.rules, service, request), MAX_MEMBERS + 1))
         if not 0 < len(requests) <= MAX_MEMBERS:
             raise InvalidParameter(f"accepted: 1 to {MAX_MEMBERS} activities at once", service.each or service.times)
         alone = replace(base, parent=base.id, request_id=None, request_digest=None, groups=(), lifetime_set=False)

@@ -1,5 +1,6 @@
 """The port type as Spyne services: one method for each operation of ``wsdl/activity.wsdl``."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -22,6 +23,8 @@ from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.properties import View, document
 from wsrf_activity.soap.property_reading import read_document, read_one, read_query, read_several, response
 from wsrf_activity.soap.starting import Start
+
+_MANY = 100  #: members that are written without others being served meanwhile
 
 Method = Callable[[Any, etree._Element], Awaitable[etree._Element | Verbatim | None]]
 
@@ -98,6 +101,11 @@ async def members(call: Call, activity: Activity) -> Sequence[Activity]:
     return [each for each in await call.manager.members(call.caller, activity.id) if each.index is not None]
 
 
+async def written(members: Sequence[Activity], write: Callable[[], etree._Element]) -> etree._Element:
+    """Return what ``write`` makes; apart where it names many members, so that others need not wait for it."""
+    return await asyncio.to_thread(write) if len(members) > _MANY else write()
+
+
 class ActivityPort(Service):
     """Operations of our own (``urn:wsrf-activity:1``)."""
 
@@ -110,7 +118,8 @@ class ActivityPort(Service):
             request = replace(request, input=UploadInput(upload_id, call.attachments[upload_id]))
         told = subscribing.read_beside(body, call.addresses, call.now, call.soap, call.addressing)
         activity = await call.manager.create(call.caller, replace(request, subscriptions=told))
-        return messages.write_created(activity, await members(call, activity), call.addresses, call.now)
+        started, now = await members(call, activity), call.now
+        return await written(started, lambda: messages.write_created(activity, started, call.addresses, now))
 
     @operation
     async def ListActivities(ctx: Any, body: etree._Element) -> etree._Element:

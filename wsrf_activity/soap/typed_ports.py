@@ -13,7 +13,7 @@ from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import NoSuchActivity
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.soap import starting, subscribing
-from wsrf_activity.soap.ports import Call, Method, members, operation
+from wsrf_activity.soap.ports import Call, Method, members, operation, written
 from wsrf_activity.soap.services import ServiceContract
 from wsrf_activity.soap.starting import Start
 
@@ -48,14 +48,19 @@ async def _perform(call: Call) -> etree._Element:
     request = replace(start.request, subscriptions=told)
     if not start.synchronous:
         activity = await call.manager.create(call.caller, request)
-        return starting.write(start, activity, await members(call, activity), None, call.addresses, call.now)
+        return await _written(call, start, activity, None)
     # Who hangs up while it is accepted has started it all the same, as with CreateActivity.
     activity = await asyncio.shield(asyncio.ensure_future(call.manager.create(call.caller, request)))
     activity, _ = await call.manager.wait(call.caller, activity.id, Condition(), start.timeout)
     if activity.phase.ended and activity.phase is not Phase.COMPLETED:
         raise starting.failed(activity)
     value = await _value(call, start, activity) if activity.phase.ended else None
-    return starting.write(start, activity, await members(call, activity), value, call.addresses, call.now)
+    return await _written(call, start, activity, value)
+
+
+async def _written(call: Call, start: Start, activity: Activity, value: etree._Element | None) -> etree._Element:
+    started, now = await members(call, activity), call.now
+    return await written(started, lambda: starting.write(start, activity, started, value, call.addresses, now))
 
 
 async def _value(call: Call, start: Start, activity: Activity) -> etree._Element | None:
