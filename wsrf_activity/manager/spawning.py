@@ -24,6 +24,7 @@ from wsrf_activity.store import Records
 
 log = logging.getLogger(__name__)
 _ID = re.compile(r"[a-z2-7]{26}")
+_UNSAYABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MOST = 16 << 20  #: bytes of one file
 _TAKEN = ".taken"
 
@@ -207,6 +208,8 @@ def _wish(path: Path) -> Wish:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is no text")
+    if _UNSAYABLE.search(value):  # what no database keeps, or no answer could show
+        raise ValueError(f"{value[:80]!a} has characters that XML has not")
     return value
 
 

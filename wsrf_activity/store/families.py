@@ -21,6 +21,14 @@ class Families:
         """Work in the transaction of ``connection``."""
         self._connection = connection
 
+    def get(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
+        """Return those of these that there are, by id."""
+        found: dict[str, Activity] = {}
+        for ids in _parts(activity_ids):
+            rows = self._connection.execute(select(activities).where(activities.c.id.in_(ids))).mappings()
+            found |= {row["id"]: codec.read_activity(row) for row in rows}
+        return found
+
     def lock(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these that there are, locked in the order of their ids where the database locks rows."""
         found: dict[str, Activity] = {}

@@ -44,8 +44,7 @@ class Records:
 
     def get_many(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these activities that there are, expired or not, by id."""
-        rows = self._connection.execute(select(activities).where(activities.c.id.in_(activity_ids))).mappings()
-        return {row["id"]: codec.read_activity(row) for row in rows}
+        return self.families.get(activity_ids)
 
     def by_request(self, owner: str, request_id: str) -> Activity | None:
         """Return the activity that a request id of this owner has started."""

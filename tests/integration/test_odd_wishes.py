@@ -1,0 +1,46 @@
+"""Whatever work leaves to be started, its own activity ends: what cannot be started is told."""
+
+from typing import Any
+
+import pytest
+
+from tests.integration.house import House
+from tests.integration.test_families import SERVICES, wishes
+from wsrf_activity.manager import running
+from wsrf_activity.model.activity import new_id
+from wsrf_activity.model.phases import ErrorStatus, Phase
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"service": "one\0"},
+        {"service": "one", "name": "a\ud800"},
+        {"service": "one", "name": "a\0b"},
+        {"service": "one", "parameters": {"text": ["a\ud800"]}},
+        {"service": "one", "parameters": {"text": ["a\0b"]}},
+        {"service": "one", "parameters": {"text\0": ["a"]}},
+        {"service": "one", "after": ["\ud800"]},
+        {"service": "one", "after": ["\0"]},
+        {"service": "one", "outputs": [["text", "\0", "result"]]},
+        {"service": "one", "document": "\ud800"},
+        {"service": "one", "document": "\0"},
+        {"service": "one", "name": "x" * 5000},
+    ],
+)
+async def test_what_no_database_takes(house: House, said: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "_RETRY", 0.01)
+    monkeypatch.setattr(running, "_PAUSES", (0.001,))
+    house.services.update(SERVICES)
+    parent = await house.running()
+    wishes(house, parent, **said)
+    house.engine.finish(parent)
+    over = await house.wait(parent)
+    assert (over.phase, over.error_status) == (Phase.COMPLETED, ErrorStatus.ERRORS_HANDLED)
+
+
+async def test_more_than_a_statement_can_name(house: House) -> None:
+    """Work may want tens of thousands started, of which it gets as many as there may be."""
+    one = await house.create()
+    wanted = [*(new_id() for _ in range(70_000)), one]
+    assert list(await house.database.read(lambda records: records.get_many(wanted))) == [one]
