@@ -11,6 +11,7 @@ import mimetypes
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -316,14 +317,14 @@ class Job:
         if within and sayable:
             return within
         target = self._content_of(name)
-        unfinished = target.with_name(f".{name}")
+        unfinished = _unfinished(target)
         shutil.copyfile(real, unfinished)
         os.replace(unfinished, target)
         return str(target.relative_to(self.workdir))
 
     def _written(self, name: str, content: bytes | bytearray | memoryview | str) -> str:
         target = self._content_of(name)
-        unfinished = target.with_name(f".{name}")
+        unfinished = _unfinished(target)
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
         os.replace(unfinished, target)
         return str(target.relative_to(self.workdir))
@@ -350,8 +351,13 @@ def _one_line(text: str) -> str:
     return " ".join(text.split()).encode("utf-8", "replace")[: messages.LINE // 4].decode("utf-8", "ignore")
 
 
+def _unfinished(path: Path) -> Path:
+    """Return where a file is written before it takes its name: no other thread or process writes there."""
+    return path.with_name(f".{path.name}.{threading.get_native_id()}")
+
+
 def _write_durably(path: Path, content: bytes) -> None:
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    unfinished = _unfinished(path)
     with unfinished.open("wb") as file:
         file.write(content)
         file.flush()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -118,6 +119,22 @@ def test_a_state_is_kept(tmp_path: Path, job: Job, state: Any) -> None:
     job.checkpoint(state)
     assert job.state == _job(tmp_path, attempt=2).state == state
     assert sorted(os.listdir(tmp_path)) == ["checkpoint", "work"]
+
+
+def test_threads_do_not_mix_what_they_keep(tmp_path: Path, job: Job) -> None:
+    """Of any two checkpoints, and of any two results of a name, one is there whole."""
+
+    def keep(size: int) -> None:
+        for _ in range(20):
+            job.checkpoint("x" * size)
+            job.result("kept", "x" * size)
+            assert len(job.state) in sizes
+
+    sizes = (10, 20_000, 40_000, 80_000)
+    with ThreadPoolExecutor(len(sizes)) as pool:
+        list(pool.map(keep, sizes))
+    assert len(_job(tmp_path).state) in sizes
+    assert sorted(os.listdir(tmp_path)) == ["checkpoint", "results", "work"]
 
 
 def test_a_state_of_the_authors_class_is_kept(tmp_path: Path) -> None:
