@@ -71,6 +71,8 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         raise Unsuitable(f"{name}: the first parameter is the job; write def {name}(job, ...)")
     if not _NAME.fullmatch(name):
         raise Unsuitable(f"{name}: the name of an operation is of the letters A to Z, digits and _, at most 63")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise Unsuitable(f"{name} has a yield, so that a call of it runs nothing; return a list, or use job.result")
     hints = _hints(function, name, given[0].name)
     members = tuple(_parameter(name, each, hints) for each in given[1:])
     signature = Signature(

@@ -2,7 +2,7 @@
 
 import enum
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -130,6 +130,14 @@ class Deep(ComplexModel):
 def deep(job: object, x: Deep) -> None: ...
 
 
+def yields(job: object) -> Iterator[int]:
+    yield 1
+
+
+async def yields_later(job: object) -> AsyncIterator[int]:
+    yield 1
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
     [
@@ -153,6 +161,8 @@ def deep(job: object, x: Deep) -> None: ...
         (deep, "deep: Spyne's AnyDict has no place in a typed operation"),
         (flags, "flags: parameter x: Bits has no type in XML Schema"),
         (broken, "broken: parameter x: Broken: b: complex has no type in XML Schema"),
+        (yields, "yields has a yield, so that a call of it runs nothing"),
+        (yields_later, "yields_later has a yield"),
         (gives_mapping, "gives_mapping: its result: dict[str, int] has no type in XML Schema"),
     ],
 )
