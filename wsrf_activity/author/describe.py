@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,13 +25,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("target", help="words.py, words:Words, package.module or package.module:Class")
     parser.add_argument("--name", help="of the service; the file's, the module's or the class's otherwise")
     parser.add_argument("--namespace", help=f"of its messages; {NAMESPACE}NAME otherwise")
-    given = parser.parse_args(argv)
+    given, process = parser.parse_args(argv), os.getpid()
     try:
         with contextlib.redirect_stdout(sys.stderr):
             description = describe(load(given.target), given.name, given.namespace)
     except TargetError as error:
         sys.stderr.write(f"{error}\n")
         return FAILED
+    if os.getpid() != process:
+        return 0  # a child that the module forked as it was imported: one of them tells
     json.dump(description, sys.stdout, indent=1)
     sys.stdout.write("\n")
     return 0

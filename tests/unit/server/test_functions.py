@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import select
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +54,38 @@ def refused(home: Path, toml: str, *targets: str) -> str:
         load(home, toml, *targets)
     assert "\n" not in str(error.value)
     return str(error.value)
+
+
+@pytest.mark.parametrize(
+    "does",
+    ["os.write(1, b'noise')", "os.fork()", "threading.Thread(target=time.sleep, args=(1000,)).start()"],
+)
+def test_whatever_importing_does_besides(tmp_path: Path, does: str) -> None:
+    (tmp_path / "odd.py").write_text(f"import os, threading, time\n{does}\n{WORDS}")
+    assert sorted(load(tmp_path, "", f"{tmp_path}/odd.py").services) == ["odd.count", "odd.find"]
+
+
+def test_what_importing_starts_is_waited_for_by_nobody_and_ended(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    ours = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    begun = f"import subprocess\nsubprocess.Popen(['sleep', '1000'], stdin=open({str(pipe)!r}, 'w'))\n"
+    (tmp_path / "odd.py").write_text(begun + WORDS)
+    try:
+        assert sorted(load(tmp_path, "", f"{tmp_path}/odd.py").services) == ["odd.count", "odd.find"]
+        assert select.select([ours], [], [], 30)[0]  # nobody has the other end any more
+        assert os.read(ours, 1) == b""
+    finally:
+        os.close(ours)
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"),
+    [("os._exit(0)", "ended Python with code 0"), ("os.kill(os.getpid(), 9)", "was ended by signal 9")],
+)
+def test_what_does_not_come_to_be_imported(tmp_path: Path, ends: str, said: str) -> None:
+    (tmp_path / "odd.py").write_text(f"import os\n{ends}\n{WORDS}")
+    assert refused(tmp_path, "", f"{tmp_path}/odd.py").endswith(f"odd.py: importing it {said}")
 
 
 def test_each_operation_is_a_service_that_can_be_started(home: Path) -> None:
