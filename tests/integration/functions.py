@@ -160,6 +160,22 @@ def forks(job) -> None:
     time.sleep(1000)
 
 @activity
+def strays(job, fails: bool) -> str:
+    """Fork, and let the child return before the parent does, or fail."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    elif fails:
+        raise LookupError("in the child")
+    return "parent" if child else "child"
+
+@activity
+def shuts(job) -> str:
+    sys.stdout.close()
+    sys.stderr = None
+    return "done"
+
+@activity
 def pools(job) -> int:
     """End processes of its own by SIGTERM, which is not for itself."""
     import multiprocessing

@@ -119,6 +119,17 @@ async def test_how_functions_fail(engine: LocalEngine, module: Path, tmp_path: P
     assert (job.folder / "stderr").read_text() == "enough\n"
 
 
+async def test_whatever_a_function_does_to_its_process(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
+    """What it forks is not taken for it, and what it closes need not be written to."""
+    for operation, values in (("strays", {"fails": "false"}), ("strays", {"fails": "true"}), ("shuts", {})):
+        job = function_job(tmp_path, module, operation, values)
+        report = await run_job(engine, job)
+        assert (report.exit_code, report.failure) == (0, None), operation
+        assert not (job.folder / "failure").exists()
+        [result] = [each.path for each in report.outputs if each.name == "result"]
+        assert (job.folder / result).read_text() == ("parent" if operation == "strays" else "done")
+
+
 async def test_all_of_it_is_there_at_the_end(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
     job = function_job(tmp_path, module, "floods")
     report = await run_job(engine, job)
@@ -261,6 +272,7 @@ async def test_what_cannot_be_loaded_beforehand_runs_all_the_same(tmp_path: Path
     troubles = [
         "raise RuntimeError('not here')",
         "os._exit(3)",
+        "os.fork()",
         "import threading, time; threading.Thread(target=time.sleep, args=(1000,), daemon=True).start()",
         "os.environ['OMP_NUM_THREADS'] = '1'; import decimal",
         "os.kill(os.getpid(), 9)",

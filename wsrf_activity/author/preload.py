@@ -120,7 +120,10 @@ def _import(names: Iterable[str]) -> None:
 
 
 def _elsewhere(find: Callable[[], list[str]]) -> list[str]:
-    """Return what is found in a process of its own, which may do whatever it likes; nothing where that fails."""
+    """Return what is found in a process of its own, which may do whatever it likes; nothing where that fails.
+
+    Nobody whom it starts outlives it.
+    """
     ours, theirs = os.pipe()
     parent = os.getpid()
     child = os.fork()
@@ -131,14 +134,20 @@ def _elsewhere(find: Callable[[], list[str]]) -> list[str]:
         told = _read(ours)
     finally:
         os.close(ours)
+        with contextlib.suppress(ProcessLookupError):  # it leads no group yet
+            os.killpg(child, signal.SIGKILL)
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return [str(name) for name in json.loads(told)] if told.endswith(b"\n") else []
+    try:
+        return [str(name) for name in json.loads(told)] if told.endswith(b"\n") else []
+    except ValueError:  # what author code has written there, or several that it has forked
+        return []
 
 
 def _tell(find: Callable[[], list[str]], descriptor: int, parent: int) -> NoReturn:
     try:
         processes.end_with_parent(parent)
+        os.setsid()
         os.write(descriptor, json.dumps(find()).encode() + b"\n")
     finally:
         os._exit(0)
@@ -167,9 +176,16 @@ def _run(argv: tuple[str, ...]) -> int:
     code = run.main(argv[len(PREFIX) :])
     threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does: threads end before the process
     atexit._run_exitfuncs()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return _UNFLUSHED
-    return code
+    return code if _flush() else _UNFLUSHED
+
+
+def _flush() -> bool:
+    """Write out what was printed, as Python does at its end: a stream that the function has closed is no failure."""
+    written = True
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None and not getattr(stream, "closed", False):
+                stream.flush()
+        except Exception:  # a full disk, or a stream of the author's own making
+            written = False
+    return written

@@ -21,12 +21,14 @@ from wsrf_activity.author.spawning import Known
 from wsrf_activity.author.targets import Loaded, TargetError, load
 from wsrf_activity.engines import attempt, failures
 from wsrf_activity.engines.base import Failure
+from wsrf_activity.types.errors import Unfit
 from wsrf_activity.types.results import write_result
 from wsrf_activity.types.signatures import namespace_of, read_arguments
 
 _CANCELLED = 128 + signal.SIGTERM
 _FAILED = 1
 _UNUSABLE = 2  #: the exit code of whoever was called as nobody calls it
+_OURS = "wsrf_activity."
 _OWN = (os.path.dirname(__file__), "<frozen")  #: where frames are that tell an author nothing
 
 
@@ -38,18 +40,24 @@ def main(argv: Sequence[str]) -> int:
     if len(argv) != 2 or attempt.ACTIVITY_REPORT not in os.environ:
         sys.stderr.write("usage: run TARGET OPERATION, as the server does: functions are called for an activity only\n")
         return _UNUSABLE
-    job = Job.of(os.environ)
+    job, process = Job.of(os.environ), os.getpid()
     _end_on_signal(job)
     _forget_own_path()
     try:
-        perform(job, load(argv[0]), argv[1], (job.folder / attempt.ARGUMENTS).read_bytes(), signals=True)
+        loaded = load(argv[0])
+        if os.getpid() != process:
+            return 0  # a child that the module forked as it was imported: the function is called once
+        perform(job, loaded, argv[1], (job.folder / attempt.ARGUMENTS).read_bytes(), signals=True)
     except Cancelled:
         return _CANCELLED
     except SystemExit as ended:
         return _own_code(ended)
     except BaseException as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway, and is to say why
-        explain(error, job.folder)
+        if os.getpid() == process:
+            explain(error, job.folder)
+        else:
+            traceback.print_exception(error)
         return _FAILED
     return 0
 
@@ -69,7 +77,10 @@ def perform(job: Job, loaded: Loaded, operation: str, request: bytes, *, signals
     offered = {name: each.offered for name, each in loaded.declarations.items()}
     functions = {each.function: name for name, each in loaded.declarations.items()}
     job.declared(declaration.state, Known(job.service.rpartition(".")[0], namespace, offered, functions))
-    returned = _called(job, declaration, read_arguments(declaration.signature, request), signals)
+    process = os.getpid()
+    returned = _returned(job, declaration, read_arguments(declaration.signature, request), signals)
+    if os.getpid() != process:
+        raise SystemExit(0)  # the function has forked, and what the child of that returns is not the activity's
     if returned is None and declaration.signature.result is None and job.has_result("result"):
         return
     written = write_result(declaration.signature, returned, namespace, declaration.policies.media_type)
@@ -88,6 +99,20 @@ def explain(error: BaseException, folder: Path) -> None:
         failures.write(str(folder / attempt.FAILURE), Failure(code, message, trace))
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(trace)
+
+
+def _returned(job: Job, declaration: Declaration, arguments: Mapping[str, Any], signals: bool) -> Any:
+    """Call the function; one that leaves by ``sys.exit()`` returns nothing, which may not be what it says."""
+    try:
+        return _called(job, declaration, arguments, signals)
+    except SystemExit as ended:
+        if ended.code not in (None, 0) or job.has_result("result"):
+            raise
+        if declaration.signature.result is not None:
+            raise Unfit(
+                f"{declaration.name} was ended by sys.exit and has returned nothing, where it says that it does"
+            ) from None
+        return None
 
 
 def _called(job: Job, declaration: Declaration, arguments: Mapping[str, Any], signals: bool) -> Any:
@@ -157,15 +182,15 @@ def _of_the_author(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _kind(error: BaseException) -> str:
+    """Return the class of an exception as an author knows it: of ours, and of Python's own, by its name alone."""
     kind = type(error)
-    return (
-        kind.__qualname__ if kind.__module__ in ("builtins", "__main__") else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    plain = kind.__module__.startswith(_OURS) or kind.__module__ in ("builtins", "__main__")
+    return kind.__qualname__ if plain else f"{kind.__module__}.{kind.__qualname__}"
 
 
 def _sentence(error: BaseException) -> str:
     try:
         text = str(error)
-    except Exception:  # an exception of the author's, whose text is code of theirs
+    except BaseException:  # an exception of the author's, whose text is code of theirs
         text = ""
     return f"{_kind(error)}: {text}" if text else _kind(error)

@@ -11,6 +11,7 @@ from wsrf_activity.engines import failures, outputs
 from wsrf_activity.types.errors import Unfit
 
 AUTHOR = """
+import sys
 from pathlib import Path
 from wsrf_activity.author import activity
 
@@ -47,6 +48,16 @@ def bad(job) -> int:
 class Unspeakable(Exception):
     def __str__(self):
         raise RuntimeError("no text either")
+
+@activity
+def leaves(job, returns: bool) -> str:
+    if returns:
+        job.result("result", "all")
+    sys.exit()
+
+@activity
+def leaves_nothing(job) -> None:
+    sys.exit(0)
 
 @activity
 def breaks(job) -> None:
@@ -117,6 +128,19 @@ def test_what_is_not_what_it_says_is_an_error(loaded: Loaded, job: Job) -> None:
         perform(job, loaded, "file", _request("file", "<name>missing</name>"))
     with pytest.raises(TargetError, match="no operation gone any more"):
         perform(job, loaded, "gone", _request("gone"))
+
+
+def test_who_leaves_by_exit_has_returned_nothing(loaded: Loaded, job: Job) -> None:
+    with pytest.raises(Unfit, match=r"leaves was ended by sys\.exit and has returned nothing"):
+        perform(job, loaded, "leaves", _request("leaves", "<returns>false</returns>"))
+    perform(job, loaded, "leaves_nothing", _request("leaves_nothing"))
+    assert _result(job)[1] == b""
+
+
+def test_who_leaves_by_exit_may_have_said_its_result(loaded: Loaded, job: Job) -> None:
+    with pytest.raises(SystemExit):
+        perform(job, loaded, "leaves", _request("leaves", "<returns>true</returns>"))
+    assert _result(job)[1] == b"all"
 
 
 def test_an_exception_without_a_text_is_explained(loaded: Loaded, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
