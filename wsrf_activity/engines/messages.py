@@ -13,9 +13,12 @@ from wsrf_activity.model.lifetime import parse_time
 
 LINE = 4096  #: bytes of the longest line that is read; a longer one is ignored
 BATCH = 65536  #: bytes read in one go, so that nobody's flood keeps the server from its other duties
-BACKLOG = 1 << 20  #: bytes; of more, only the end is read
+BACKLOG = 1 << 20  #: bytes; of more, only the end is read, and the warnings before it
+SKIM = 8 << 20  #: bytes that are searched for warnings in one go
+FLOOD = 1 << 30  #: bytes; of more, only the end is read
 WARNINGS = 1000  #: told of one attempt
 
+_WARNING = re.compile(rb"warn[ \t][^\n]*\n")
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,9})?)%?", re.ASCII)
 
 
@@ -78,6 +81,8 @@ class Messages:
         """
         size = self._size()
         news = size != self._offset
+        if size - self._offset > BACKLOG:
+            self._skim(size - self._offset - BATCH // 2)
         newest: dict[type[Said], Said] = {}
         for line, end in self._lines(size, last) if news else ():
             said = parse(line)
@@ -109,16 +114,31 @@ class Messages:
         rewritten = 0 < self._changed != status.st_mtime_ns
         if status.st_size < self._offset or (status.st_size == self._offset and rewritten):
             self._offset = 0
-        if status.st_size - self._offset > BACKLOG:
+        if status.st_size - self._offset > (BACKLOG if self._warnings >= WARNINGS else FLOOD):
             self._offset, self._skips, self._skipped = status.st_size - BATCH, True, True
         self._changed = status.st_mtime_ns
         return status.st_size
 
-    def _lines(self, size: int, last: bool) -> Iterator[tuple[bytes, int]]:
-        """Yield each line, and where the next one begins."""
+    def _skim(self, size: int) -> None:
+        """Pass over what is too much to be read while others wait, but for its warnings: of those every one counts."""
+        content = self._content(min(size, SKIM))
+        begin, end = content.find(b"\n") + 1 if self._skips else 0, content.rfind(b"\n") + 1
+        for found in _WARNING.finditer(content, begin, end):
+            whole = found.start() == begin or content[found.start() - 1] == ord("\n")
+            said = parse(found[0]) if whole and len(found[0]) <= LINE else None
+            if isinstance(said, Warned):
+                self._warn(said.message, self._offset + found.end())
+        self._skips, self._skipped = not end, True
+        self._offset += end or len(content)
+
+    def _content(self, size: int) -> bytes:
         with open(os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
             file.seek(self._offset)
-            content = file.read(BATCH)
+            return file.read(size)
+
+    def _lines(self, size: int, last: bool) -> Iterator[tuple[bytes, int]]:
+        """Yield each line, and where the next one begins."""
+        content = self._content(BATCH)
         self._seen = self._offset + len(content)
         lines = content.split(b"\n")
         rest = b"" if last and self._seen >= size else lines.pop()

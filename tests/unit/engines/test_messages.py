@@ -144,6 +144,30 @@ def test_of_a_flood_only_the_end_is_read(reader: Messages, said: All, tmp_path: 
     assert len(said) <= messages.WARNINGS + 1
 
 
+def test_a_flood_of_progress_swallows_no_warning(reader: Messages, said: All, tmp_path: Path) -> None:
+    """As much is left by work that goes on while no server runs; and work can say it faster than it is read."""
+    flood = "progress 5 of warn nothing\n" * (messages.SKIM // 20)
+    _append(tmp_path, f"warn a\n{flood}warn b\n{flood}warn c\nprogress 99\n")
+    while reader.read():
+        continue
+    assert [each for each in said if isinstance(each, Warned)] == [Warned("a"), Warned("b"), Warned("c")]
+    assert said[-1] == Progress(99.0)
+    again: All = []
+    rest = Messages(tmp_path, again.append, _heard(said[-2]))
+    while rest.read():
+        continue
+    assert again == [Progress(99.0)]
+
+
+def test_a_line_without_an_end_is_passed_over(reader: Messages, said: All, tmp_path: Path) -> None:
+    _append(tmp_path, "warn " + "x" * (messages.SKIM + messages.BACKLOG))
+    while reader.read():
+        continue
+    _append(tmp_path, "warn x\nwarn a\n")
+    reader.read()
+    assert said == [Warned("a")]
+
+
 def test_so_many_warnings_are_told_and_no_more(reader: Messages, said: All, tmp_path: Path) -> None:
     _append(tmp_path, "warn x\n" * (messages.WARNINGS + 5))
     reader.read()
