@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +62,27 @@ async def test_members_that_end_at_once_end_their_set_once(pair: tuple[House, Ho
     over = await wait
     assert (over.phase, over.members) == (Phase.COMPLETED, Members(COUNT, COUNT))
     assert await pair[0].database.read(partial(ends, activity_id=parent)) == ["StatusChanged/Completed"]
+
+
+async def test_a_set_that_ends_elsewhere_holds_up_nothing_else_that_has_expired(pair: tuple[House, House]) -> None:
+    """The server that runs its members may be away."""
+    house, elsewhere = pair
+    lifetime = timedelta(hours=1)
+    parent = await house.create(command=None, service="times", parameters={"n": ("3",)}, lifetime=lifetime)
+    members = [each.id for each in await house.manager.members(ADA, parent)]
+    for each in members:
+        await house.manager.ledger.change(each, lambda old, now: changes.begin(old, now, "away"))
+    await house.create(lifetime=lifetime)
+    house.now = elsewhere.now = house.now + lifetime
+    assert await asyncio.wait_for(house.manager.remover.reap(house.now), 20) == 1
+    left = await house.database.read(lambda records: records.get_many([parent, *members]))
+    assert len(left) == 4
+    assert all(each.ending for each in left.values())
+    assert await house.manager.remover.next_deadline() is None
+    for each in members:
+        await elsewhere.manager.ledger.change(each, lambda old, now: changes.abort(old, now, "back"))
+    assert await house.manager.remover.reap(house.now) == 4
+    assert not await house.database.read(lambda records: records.get_many([parent, *members]))
 
 
 async def test_an_abort_between_ends_finds_everybody_once(pair: tuple[House, House]) -> None:

@@ -88,7 +88,7 @@ class Remover:
             over = [activity.id for activity in due if activity.phase.ended]
             reaped += await self._remove(over, _EXPIRED, expired_by=now)
             ended = await asyncio.gather(*(self._end_expired(activity) for activity in due if not activity.phase.ended))
-            reaped += await self._remove(ended, _EXPIRED, expired_by=now)
+            reaped += await self._remove([each for each in ended if each is not None], _EXPIRED, expired_by=now)
         while await self._ledger.database.change(lambda records: records.remove_expired_uploads(now, UPLOADS)):
             continue
         while gone := await self._ledger.database.change(lambda records: records.subscriptions.remove_expired(now)):
@@ -130,8 +130,16 @@ class Remover:
     async def _unknown_upload(self, upload_id: str) -> bool:
         return await self._ledger.database.read(lambda records: records.get_upload(upload_id)) is None
 
-    async def _end_expired(self, activity: Activity) -> str:
+    async def _end_expired(self, activity: Activity) -> str | None:
+        """End what has expired, and return its id; None where others end it, who are not waited for.
+
+        Members may execute on other servers, which may be away: each server ends its own, and the last of them the
+        activity that gathers, which is due once more then.
+        """
         with contextlib.suppress(NoSuchActivity):
+            if activity.gathering and self._lease.shared:
+                left = await self._ledger.change(activity.id, _ask_members)
+                return activity.id if left.phase.ended else None
             await self.end_work(activity.id, _EXPIRED)
         return activity.id
 
@@ -182,6 +190,10 @@ def _leave(activity: Activity, now: datetime) -> Activity:
     if activity.phase.ended and activity.members is None:
         return activity
     return changes.leave(activity, now)
+
+
+def _ask_members(activity: Activity, now: datetime) -> Activity:
+    return changes.ask_end(activity, _EXPIRED) if activity.gathering and activity.ending is None else activity
 
 
 def _abort_unbegun(activity: Activity, now: datetime, reason: str) -> Activity:

@@ -183,7 +183,8 @@ class Records:
     def expired(self, now: datetime, limit: int, server_id: str | None = None) -> Sequence[Activity]:
         """Return activities whose termination time has come, the longest overdue first.
 
-        With ``server_id`` those are left out that another server executes: it has to end the work.
+        With ``server_id`` those are left out that another server executes: it has to end the work. So are those that
+        wait for no more than the end of their members, which was asked for.
         """
         query = select(activities).where(activities.c.terminates <= now).order_by(activities.c.terminates).limit(limit)
         if server_id is not None:
@@ -293,8 +294,8 @@ def _named(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _not_of_others(server_id: str) -> ColumnElement[bool]:
-    mine = or_(activities.c.holder.is_(None), activities.c.holder == server_id)
-    return or_(activities.c.phase != Phase.EXECUTING.value, mine)
+    nobodys = activities.c.holder.is_(None) & activities.c.document["ending"].as_string().is_(None)
+    return or_(activities.c.phase != Phase.EXECUTING.value, activities.c.holder == server_id, nobodys)
 
 
 def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
