@@ -109,12 +109,25 @@ class Patient:
         return response
 
     def listed(self, run_id: str = "") -> list[tuple[str, str, str]]:
-        """Return id, name and phase of all activities, or of those of one run."""
+        """Return id, name and phase of all activities, or of those of one run; of families only their heads."""
+        return [
+            each for each in self._listed(f"<act:RunId>{run_id}</act:RunId>" if run_id else "") if " " not in each[1]
+        ]
+
+    def members(self, activity_id: str) -> list[tuple[str, str, str]]:
+        """Return id, name and phase of what an activity has started, or of the members of a set."""
+        return self._listed(parent=f"<act:Parent>{activity_id}</act:Parent>")
+
+    def orphans(self) -> list[str]:
+        """Return those whose activity was run again and has let them go."""
+        below = (each for each, name, _ in self._listed() if " " in name)
+        return [each for each in below if text(self.document(each), "Parent") is None]
+
+    def _listed(self, only: str = "", parent: str = "") -> list[tuple[str, str, str]]:
         found: list[tuple[str, str, str]] = []
         cursor = ""
-        only = f"<act:RunId>{run_id}</act:RunId>" if run_id else ""
         while True:
-            body = f"<act:ListActivities>{only}<act:Limit>500</act:Limit>{cursor}</act:ListActivities>"
+            body = f"<act:ListActivities>{only}<act:Limit>500</act:Limit>{cursor}{parent}</act:ListActivities>"
             reply = self.call(body)
             for entry in reply.iterfind(f"{{{ns.ACT}}}Entry"):
                 texts = [entry.findtext(f"{{{ns.ACT}}}{name}") or "" for name in ("ActivityId", "Name", "Phase")]

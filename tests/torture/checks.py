@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from tests.torture import families
 from tests.torture.asking import Gone, Patient, text
 from tests.torture.journal import Case, Journal
 from tests.torture.targets import DISK, JOB, SUPERVISOR
@@ -49,8 +50,11 @@ class Checker:
             self._say(case, f"it has not ended: it is {phase}")
             return
         self._check_phase(case, document)
-        self._check_attempts(case, document)
-        self._check_results(case, document)
+        if case.plan.kind.members:
+            self._check_members(case, document)
+        if not case.plan.kind.many:
+            self._check_attempts(case, document)
+            self._check_results(case, document)
 
     def vanished(self, case: Case) -> None:
         """Check an activity that is not there (any more)."""
@@ -69,6 +73,8 @@ class Checker:
         once = not case.plan.kind.reruns and case.plan.kind.attempts == 1
         if once and len(left.starts) > 1:
             self._say(case, f"it may not run again and did: {left}")
+        for what in families.ran_twice(case, self._folder) if case.plan.kind.members else ():
+            self._say(case, what)
         return left
 
     def _check_phase(self, case: Case, document: etree._Element) -> None:
@@ -79,6 +85,8 @@ class Checker:
         if SUPERVISOR in harms and not kind.reruns:
             allowed.add("Aborted")
         if harms.count(SUPERVISOR) > RECOVERIES:
+            allowed.add("Failed")
+        if kind.members and families.none_completed(document):
             allowed.add("Failed")
         if JOB in harms:
             allowed |= {"Completed", "Failed"}
@@ -93,6 +101,17 @@ class Checker:
         if (status == "FatalErrors") != (phase != "Completed"):
             self._say(case, said)
 
+    def _check_members(self, case: Case, document: etree._Element) -> None:
+        if DISK in self._journal.harms(case):
+            return
+        try:
+            for what in families.wrong(case, document, self._patient, self._journal):
+                self._say(case, f"{what}: {self._errors(document)}")
+        except Gone:
+            assert case.activity_id is not None
+            self._patient.document(case.activity_id)  # gone too, which is another question
+            self._say(case, "one of its members is gone")
+
     def _check_attempts(self, case: Case, document: etree._Element) -> None:
         left, harms, kind = self.check_trace(case), self._journal.harms(case), case.plan.kind
         attempt = int(text(document, "Attempt") or 0)
@@ -103,7 +122,8 @@ class Checker:
         lost = sum(code == "WorkLost" for code, _ in errors)
         if lost > harms.count(SUPERVISOR) + harms.count(DISK):
             self._say(case, f"its work was lost though nobody had harmed it: {said}")
-        again = sum(code in _AGAIN for code, _ in errors) - (text(document, "Phase") == "Failed")
+        own = text(document, "Phase") == "Failed" and errors[-1][0] != "Members"
+        again = sum(code in _AGAIN for code, _ in errors) - own
         if text(document, "Phase") != "Aborted" and DISK not in harms and again < attempt - 1:
             self._say(case, f"not every attempt is told of: {said}")
         if harms or text(document, "Phase") != kind.phase or kind.endless:

@@ -122,7 +122,8 @@ class Client(threading.Thread):
             f"<act:CreateActivity><act:Service>{wanted.kind.name}</act:Service>"
             f'<act:Parameter name="key">{wanted.key}</act:Parameter>'
             f'<act:Parameter name="pause">{wanted.pause}</act:Parameter>'
-            f"{given}<act:Name>{wanted.key}</act:Name><act:RunId>{wanted.key}</act:RunId>"
+            + (f'<act:Parameter name="count">{wanted.kind.members}</act:Parameter>' if wanted.kind.many else "")
+            + f"{given}<act:Name>{wanted.key}</act:Name><act:RunId>{wanted.key}</act:RunId>"
             + (f"<act:InitialTerminationTime>{until}</act:InitialTerminationTime>" if until else "")
             + (f"<act:RequestId>{wanted.key}</act:RequestId>" if wanted.by_request else "")
             + "</act:CreateActivity>"

@@ -206,6 +206,8 @@ class _Run:
     def _clean_up(self, patient: Patient) -> None:
         """Destroy one half, let the other half's time come, and look for what is left of either."""
         left = [case for case in self._journal.cases if case.activity_id is not None and not case.gone]
+        for activity_id in patient.orphans():
+            patient.call("<wsrfrl:Destroy/>", activity_id)
         for case in left[::2]:
             patient.call("<wsrfrl:Destroy/>", case.activity_id)
         for case in left[1::2]:

@@ -14,8 +14,17 @@ LIMIT = 1  #: seconds of work, where there is a limit
 
 #: Which kind, for whom, how many seconds. What is endless is ended by a client, by a limit or by its termination time.
 _SCRIPT = """\
-kind=$1 key=$2 pause=$3
+kind=$1 key=$2${ACTIVITY_INDEX:+-$ACTIVITY_INDEX} pause=$3
 say() { echo "$1 $ACTIVITY_ATTEMPT $$" >> "@TRACES@/$key"; }
+start() {
+    id=$(head -c 64 /dev/urandom | base32 -w 0 | tr A-Z a-z | cut -c 1-26) folder=${ACTIVITY_REPORT%/*}/spawned
+    mkdir -p "$folder"
+    printf '{"id": "%s", "service": "%s", "name": "%s child", "after": [%s], "parameters": ' \\
+        "$id" "$1" "$key" "$3" > "$folder/.$id"
+    printf '{"key": ["%s"], "pause": ["%s"]}}' "$key-$ACTIVITY_ATTEMPT-$2" "$pause" >> "$folder/.$id"
+    mv "$folder/.$id" "$folder/$id.json"
+    last='"'$id'"'
+}
 say start
 case $kind in
 short) echo "short $key" ;;
@@ -27,6 +36,9 @@ signalled) echo "signalled $key"; say end; kill -9 $$ ;;
 huge) yes "$key" | head -c @HUGE@ ;;
 forks) (setsid sh -c 'trap "" TERM; sleep 300' &); (setsid sh -c '(sleep 300 &)' &)
     sleep "$pause"; echo "forks $key" ;;
+starts|restarts) start again 1 ""; echo spawn >> "$ACTIVITY_REPORT"; sleep "$pause"; start short 2 "$last"
+    echo "starts $key"; start long 3 "" ;;
+set) sleep "$pause"; echo "set $key"; case $ACTIVITY_INDEX in 1) say end; exit 3 ;; esac ;;
 reads) sleep "$pause"; cat ;;
 files) sleep "$pause"; cat "$ACTIVITY_INPUT" > out.bin; echo "files $key" ;;
 retried) echo "attempt $ACTIVITY_ATTEMPT $key"; test "$ACTIVITY_ATTEMPT" -ge 3 || { say end; exit 5; } ;;
@@ -51,6 +63,8 @@ class Kind:
     reads: bool = False  #: an input
     endless: bool = False
     settings: str = ""  #: more lines of its service
+    members: int = 0  #: that it has where it completes
+    many: bool = False  #: whether it is a set, which runs nothing itself
     own: Callable[[str, bytes], bytes] | None = None  #: standard output where it is no text with a key in it
 
     def stdout(self, key: str, given: bytes) -> bytes:
@@ -75,6 +89,9 @@ KINDS = (
     Kind("reads", reads=True, own=lambda key, given: given),
     Kind("files", "files KEY\n", reads=True, settings='input = "file"\nresults.out = { path = "out.bin" }'),
     Kind("retried", "attempt 3 KEY\n", attempts=3, settings="retries = 2"),
+    Kind("starts", "starts KEY\n", members=3),
+    Kind("restarts", "starts KEY\n", members=3, reruns=True, settings='restart = "rerun"'),
+    Kind("set", exit_code=None, members=4, many=True, settings='times = "count"'),
     Kind("limited", "endless KEY\n", "Failed", None, settings=f'work_limit = "PT{LIMIT}S"'),
     Kind("endless", "endless KEY\n", "Aborted", None, endless=True),
     Kind("orphans", "endless KEY\n", "Aborted", None, endless=True),
@@ -87,6 +104,7 @@ command = ["/bin/sh", "{script}", "{name}", "{{key}}", "{{pause}}"]
 [services.{name}.parameters]
 key = {{ pattern = "[a-z0-9-]+" }}
 pause = {{ type = "number" }}
+{more}
 """
 
 
@@ -96,7 +114,15 @@ def configuration(folder: Path, parallel: int) -> str:
     traces.mkdir(mode=0o777, exist_ok=True)
     script = folder / "work.sh"
     script.write_text(_SCRIPT.replace("@TRACES@", str(traces)).replace("@HUGE@", str(HUGE)))
-    services = [_SERVICE.format(name=kind.name, script=script, settings=kind.settings) for kind in KINDS]
+    services = [
+        _SERVICE.format(
+            name=kind.name,
+            script=script,
+            settings=kind.settings,
+            more='count = { type = "integer" }' if kind.many else "",
+        )
+        for kind in KINDS
+    ]
     limits = f'[limits]\nparallel = {parallel}\nwait = "PT5S"\ngrace = "PT0.3S"\nlease = "PT{LEASE}S"\n'
     return limits + "".join(services)
 
