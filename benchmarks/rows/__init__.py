@@ -7,6 +7,7 @@ from benchmarks.rows import (
     create,
     download,
     ends,
+    functions,
     million,
     notify,
     processes,
@@ -20,5 +21,19 @@ from benchmarks.rows import (
 
 ROWS: Mapping[str, Row] = {
     module.ROW.name: module.ROW
-    for module in (read, create, run, waiters, ends, notify, reaping, million, processes, start, download, shell)
+    for module in (
+        read,
+        create,
+        run,
+        functions,
+        waiters,
+        ends,
+        notify,
+        reaping,
+        million,
+        processes,
+        start,
+        download,
+        shell,
+    )
 }
