@@ -81,8 +81,8 @@ def milliseconds(figure: Figure) -> float:
 
 
 def value(figure: Figure) -> float:
-    """Return a cost that is measured as such."""
-    return figure.value
+    """Return a cost that is measured as such; none at all would be nowhere on a logarithmic axis."""
+    return max(figure.value, 0.01)
 
 
 @dataclass(frozen=True, slots=True)

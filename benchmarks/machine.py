@@ -60,9 +60,9 @@ def family(pid: int) -> Iterator[int]:
 
 
 def memory(pid: int) -> int:
-    """Return how many bytes a process has for itself, with its share of what it shares."""
+    """Return how many bytes a process has written and shares with nobody: what others map changes nothing of that."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("Pss:")))
+    return 1024 * int(next(line.split()[1] for line in lines if line.startswith("Private_Dirty:")))
 
 
 def peak(pid: int) -> int:

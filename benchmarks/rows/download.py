@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.base import Act, Bench, Curve, Figure, Figures, Goal, Row, Scale, at
+from benchmarks.base import Act, Bench, Curve, Figure, Figures, Goal, Row, Scale, at, value
 from benchmarks.machine import forget_peak, peak
 from benchmarks.messages import WAIT, create, exchange
 from benchmarks.processes import Server, activity_server, output, port_of
@@ -36,11 +36,6 @@ def _fetching(name: str, server: Server, path: str, size: int) -> Act:
     return act
 
 
-def _at_least(figure: Figure) -> float:
-    """Return what can be drawn on a logarithmic axis."""
-    return max(figure.value, 0.1)
-
-
 def _seconds(figure: Figure) -> float:
     return 1024 / figure.value
 
@@ -64,7 +59,7 @@ def prepare(scale: Scale) -> Iterator[Bench]:
             )
             curves = (
                 Curve("A GiB by size of the file", "MiB of the file", "s", (_OURS, _BARE), points, _seconds),
-                Curve("Memory by size of the file", "MiB of the file", "MiB more", (_MEMORY,), points, _at_least),
+                Curve("Memory by size of the file", "MiB of the file", "MiB more", (_MEMORY,), points, value),
             )
             yield Bench(acts, goals, curves)
 

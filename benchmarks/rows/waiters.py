@@ -16,10 +16,11 @@ from benchmarks.load import Plan
 from benchmarks.machine import memory, own_seconds
 from benchmarks.messages import GET, WAIT, create, exchange, request
 from benchmarks.processes import Server, activity_server, process, put_on
+from benchmarks.recovery import await_all
 from benchmarks.rows.read import reading
 
 _AWAITED = 16  #: activities that end together; all clients wait for one of them
-_SETTLED = 1.0  #: seconds after which nothing of the gathering is under way any more
+_BUSY = 0.2  #: share of a processor: with more than that the server is still at what the gathering has left
 _CONFIG = """
 [limits]
 parallel = {awaited}
@@ -67,7 +68,7 @@ def _act(server: Server, gate: Path, others: Plan, wanted: int) -> Act:
             time.sleep(0.1)
         before = put_on(asking)
         with _crowd(server, ids, wanted) as crowd:
-            time.sleep(_SETTLED)
+            await_all(lambda: _processor(server, 1.0) < _BUSY)  # all have asked, but it has them all to take up
             held = memory(server.pid) - rest
             idle = _processor(server, max(seconds, 3.0))
             during = put_on(asking)
