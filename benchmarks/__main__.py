@@ -15,12 +15,17 @@ from benchmarks.turns import Found, measure
 _PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 
 
-def take(names: Sequence[str], scale: Scale) -> tuple[list[Found], list[str]]:
-    """Measure rows, one after the other; one that fails does not cost the others. Return what was found and failed."""
+def take(names: Sequence[str], scale: Scale, page: Path | None) -> tuple[list[Found], list[str]]:
+    """Measure rows, one after the other, and write each at once; return what was found and what failed.
+
+    A row that fails does not cost the others.
+    """
     found, failed = [], []
     for name in names:
         try:
             found.append(measure(ROWS[name], scale))
+            if page:
+                write(page, found[-1:], ROWS)
         except (Unable, RuntimeError, OSError, subprocess.SubprocessError) as error:
             failed.append(f"{name}: {error}")
             print(failed[-1], file=sys.stderr)
@@ -46,12 +51,11 @@ def main() -> int:
         parser.error(f"no row called {', '.join(unknown)}: there are {', '.join(ROWS)}")
     quick = given.quick
     scale = Scale(quick, given.rounds or (2 if quick else 10), given.seconds or (0.5 if quick else 2.0))
-    found, failed = take(given.rows or list(ROWS), scale)
+    page = given.write or (None if quick else _PAGE)
+    found, failed = take(given.rows or list(ROWS), scale, page)
     print(f"{machine()}; rounds: {scale.rounds} of {scale.seconds:g} s{', quick' if quick else ''}.\n\n{table(found)}")
     for each in found:
         print(f"\n{section(each)}", end="")
-    if given.write or not quick:
-        write(given.write or _PAGE, found, ROWS)
     for line in failed:
         print(f"not measured: {line}")
     return 1 if failed else 0

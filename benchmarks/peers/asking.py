@@ -1,4 +1,4 @@
-"""The messages for plain Spyne."""
+"""The messages for plain Spyne, and for Apache CXF with the same operations."""
 
 from lxml import etree
 
@@ -14,16 +14,17 @@ _READ = _ENVELOPE.format(
 )
 
 
-def plain_create(server: Server) -> str:
+def plain_create(server: Server, path: str = "/") -> str:
     """Create an activity and return its id."""
-    return str(etree.fromstring(exchange(server, "/", _CREATE)).findtext(".//{urn:plain}create_activityResult"))
+    answer = etree.fromstring(exchange(server, path, _CREATE))
+    return "".join(map(str, answer.itertext())).strip()  # it is all that the answer says
 
 
-def plain_read(server: Server, activity_id: str) -> Plan:
+def plain_read(server: Server, activity_id: str, path: str = "/") -> Plan:
     """Return the reading of a property."""
-    return Plan(server.port, "", "/", _READ.format(activity_id), expected="Queued", connections=16)
+    return Plan(server.port, "", path, _READ.format(activity_id), expected="Queued", connections=16)
 
 
-def plain_creating(server: Server) -> Plan:
+def plain_creating(server: Server, path: str = "/") -> Plan:
     """Return the creation of activities."""
-    return Plan(server.port, "", "/", _CREATE, expected="create_activityResult", connections=64)
+    return Plan(server.port, "", path, _CREATE, expected="create_activityResponse", connections=64)

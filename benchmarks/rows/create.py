@@ -9,11 +9,12 @@ from pathlib import Path
 from benchmarks.base import Bench, Curve, Goal, Row, Scale, at, milliseconds, missing
 from benchmarks.load import Plan
 from benchmarks.messages import CREATE
+from benchmarks.peers import cxf
 from benchmarks.peers.asking import plain_creating
-from benchmarks.processes import Server, activity_server, loading, port_of, telling
-from benchmarks.rows.read import ACCEPTING, READ, reading
+from benchmarks.processes import Server, activity_server, loading, port_of, put_on, telling
+from benchmarks.rows.read import ACCEPTING, CXF, READ, SPYNE, reading
 
-CREATION, SPYNE, INSERT = "CreateActivity", "plain Spyne", "bare inserts, each committed"
+CREATION, INSERT = "CreateActivity", "bare inserts, each committed"
 _ROW = 2500  #: bytes: about what one creation writes, row and event with their indexes
 
 
@@ -39,6 +40,12 @@ def prepare(scale: Scale) -> Iterator[Bench]:
             series[SPYNE] = (plain_creating(spyne), spyne)
             title = "the same to plain Spyne, which commits one at a time"
             goals.append(Goal(title, at(CREATION, 64), at(SPYNE, 64), 10))
+        if not (no_cxf := cxf.missing()):
+            java = stack.enter_context(port_of("benchmarks.peers.cxf", f"{folder}/cxf.db"))
+            asking = plain_creating(java, cxf.PATH)
+            put_on(replace(asking, seconds=scale.size(20, 2)))  # Java gets faster for so long
+            series[CXF] = (asking, java)
+            goals.append(Goal("the same to Apache CXF", at(CREATION, 64), at(CXF, 64)))
         acts = [
             loading(at(name, count), replace(plan, connections=count), server)
             for count in points
@@ -47,7 +54,7 @@ def prepare(scale: Scale) -> Iterator[Bench]:
         acts += [loading(READ, reading(ours), ours), telling(INSERT, "benchmarks.inserts", folder, str(_ROW))]
         title = "A creation by number of connections"
         curve = Curve(title, "connections", "ms for each", tuple(series), points, milliseconds)
-        yield Bench(acts, goals, (curve,), without)
+        yield Bench(acts, goals, (curve,), (*without, *no_cxf))
 
 
 ROW = Row("create", "CreateActivity, durable, `parallel = 0`, SQLite", prepare, ("waitress",))

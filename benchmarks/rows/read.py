@@ -10,8 +10,9 @@ from pathlib import Path
 from benchmarks.base import Bench, Curve, Goal, Row, Scale, at, milliseconds, missing
 from benchmarks.load import Plan
 from benchmarks.messages import GET, create, exchange
+from benchmarks.peers import cxf
 from benchmarks.peers.asking import plain_create, plain_read
-from benchmarks.processes import Server, activity_server, canned_server, loading, port_of, telling
+from benchmarks.processes import Server, activity_server, canned_server, loading, port_of, put_on, telling
 
 ACCEPTING = """
 [limits]
@@ -19,7 +20,8 @@ parallel = 0
 [services.nothing]
 command = ["/bin/true"]
 """
-READ, CANNED, SPYNE, LXML = "GetResourceProperty", "canned answer", "plain Spyne", "lxml alone"
+READ, CANNED, LXML = "GetResourceProperty", "canned answer", "lxml alone"
+SPYNE, CXF = "plain Spyne", "Apache CXF"
 
 
 def reading(server: Server) -> Plan:
@@ -41,6 +43,11 @@ def prepare(scale: Scale) -> Iterator[Bench]:
         if not without:
             spyne = stack.enter_context(port_of("benchmarks.peers.plain_spyne", f"sqlite:///{folder}/plain.db"))
             series[SPYNE] = (plain_read(spyne, plain_create(spyne)), spyne)
+        if not (no_cxf := cxf.missing()):
+            java = stack.enter_context(port_of("benchmarks.peers.cxf", f"{folder}/cxf.db"))
+            asking = plain_read(java, plain_create(java, cxf.PATH), cxf.PATH)
+            put_on(replace(asking, seconds=scale.size(20, 2)))  # Java gets faster for so long
+            series[CXF] = (asking, java)
         acts = [
             loading(at(name, count), replace(each, connections=count), server)
             for count in points
@@ -50,7 +57,8 @@ def prepare(scale: Scale) -> Iterator[Bench]:
         acts.append(telling(LXML, "benchmarks.xml", envelopes))
         title = "A request by number of connections"
         curve = Curve(title, "connections", "ms for each", tuple(series), points, milliseconds)
-        yield Bench(acts, [*_goals(), *(() if without else _peers())], (curve,), without)
+        peers = [_PEERS[name] for name in series if name in _PEERS]
+        yield Bench(acts, [*_goals(), *peers], (curve,), (*without, *no_cxf))
 
 
 def _goals() -> tuple[Goal, ...]:
@@ -61,11 +69,10 @@ def _goals() -> tuple[Goal, ...]:
     )
 
 
-def _peers() -> tuple[Goal, ...]:
-    return (
-        Goal("16 connections to plain Spyne", at(READ, 16), at(SPYNE, 16), 8),
-        Goal("plain Spyne, 16 connections, to a canned answer", at(SPYNE, 16), at(CANNED, 16)),
-    )
+_PEERS = {
+    SPYNE: Goal("16 connections to plain Spyne", at(READ, 16), at(SPYNE, 16), 8),
+    CXF: Goal("16 connections to Apache CXF", at(READ, 16), at(CXF, 16)),
+}
 
 
 ROW = Row("read", "GetResourceProperty, SQLite, one process", prepare, ("waitress",))
