@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from tests.integration.house import House
-from tests.integration.test_families import SERVICES, wishes
+from tests.integration.house import ADA, House, until
+from tests.integration.test_families import SERVICES, spawned, wishes
 from wsrf_activity.manager import running
-from wsrf_activity.model.activity import new_id
+from wsrf_activity.model.activity import Members, new_id
 from wsrf_activity.model.phases import ErrorStatus, Phase
 
 
@@ -37,6 +37,20 @@ async def test_what_no_database_takes(house: House, said: dict[str, Any], monkey
     house.engine.finish(parent)
     over = await house.wait(parent)
     assert (over.phase, over.error_status) == (Phase.COMPLETED, ErrorStatus.ERRORS_HANDLED)
+
+
+async def test_what_was_started_before_a_crash_is_known_before_anybody_can_destroy_it(house: House) -> None:
+    house.services.update(SERVICES)
+    parent = await house.running()
+    child = await spawned(house, parent, "one")
+    taken = house.manager._folders.attempt(parent, 1) / "spawned" / f"{child}.taken"
+    await until(taken.exists)
+    taken.rename(taken.with_suffix(".json"))  # as where the server was killed right after the commit
+    await house.restart()
+    await until(taken.exists)
+    await house.manager.destroy(ADA, child)
+    house.engine.finish(parent)
+    assert (await house.wait(parent)).members == Members(1, 0, 0, 1)
 
 
 async def test_more_than_a_statement_can_name(house: House) -> None:

@@ -39,8 +39,6 @@ from wsrf_activity.model.phases import Phase
 log = logging.getLogger(__name__)
 _RETRY = 1.0  #: seconds before the database is asked again after it did not answer
 _PAUSES = (1.0, 5.0, 30.0)  #: seconds before work is looked for again that an error of ours has lost sight of
-
-
 _T = TypeVar("_T")
 _Follow = Callable[[Attempt], Awaitable[None]]
 
@@ -305,6 +303,8 @@ class Runner:
         await self._change(attempt, step)
 
     async def _recover(self, attempt: Attempt) -> None:
+        # At once: of what was started before a crash, and not marked, a client may destroy something.
+        await self._persevere(attempt.activity, lambda: self._kin.spawner.take(attempt.activity))
         engine = self._engines.of(attempt.activity)
         found = await engine.attach(job_of(attempt.activity, self._folders), self._listener(attempt))
         match found:
