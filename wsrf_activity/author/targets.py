@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from wsrf_activity.author.declare import Declaration, DeclarationError, declaration_of
+from wsrf_activity.author.job import Cancelled
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
@@ -81,13 +82,11 @@ def load(text: str) -> Loaded:
     target = Target.parse(text)
     try:
         module = _import_file(target) if target.file else _import_module(target)
-    except TargetError:
+    except (TargetError, Cancelled, KeyboardInterrupt):
         raise
     except DeclarationError as error:
         raise TargetError(f"{_where(error) or text}: {error}") from None
     except BaseException as error:
-        if isinstance(error, KeyboardInterrupt):
-            raise
         raise TargetError(f"{_where(error) or text}: {type(error).__name__}: {_one_line(error)}") from error
     return _service(_resolved(target, module), module)
 

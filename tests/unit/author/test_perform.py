@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from wsrf_activity.author import Job
+from wsrf_activity.author import Cancelled, Job
 from wsrf_activity.author.run import explain, perform
 from wsrf_activity.author.targets import Loaded, TargetError, load
 from wsrf_activity.engines import failures, outputs
@@ -141,6 +141,13 @@ def test_who_leaves_by_exit_may_have_said_its_result(loaded: Loaded, job: Job) -
     with pytest.raises(SystemExit):
         perform(job, loaded, "leaves", _request("leaves", "<returns>true</returns>"))
     assert _result(job)[1] == b"all"
+
+
+def test_who_is_cancelled_while_it_is_imported_is_cancelled(tmp_path: Path) -> None:
+    path = tmp_path / "interrupted.py"
+    path.write_text("from wsrf_activity.author import Cancelled\nraise Cancelled\n")
+    with pytest.raises(Cancelled):
+        load(str(path))
 
 
 def test_an_exception_without_a_text_is_explained(loaded: Loaded, job: Job, capsys: pytest.CaptureFixture[str]) -> None:
