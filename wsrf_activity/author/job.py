@@ -165,7 +165,8 @@ class Job:
     def warn(self, text: str) -> None:
         """Add an error that was handled to the activity's list: a warning. Of one attempt the first 1,000 count.
 
-        A text has one line, of which some 1,000 characters are kept.
+        A text has one line, of which some 1,000 characters are kept. It is lost, without an error, where the disk is
+        full.
         """
         self._say(f"warn {_one_line(text) or 'a warning without a text'}")
 

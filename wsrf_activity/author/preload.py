@@ -176,7 +176,7 @@ def _run(argv: tuple[str, ...]) -> int:
     code = run.main(argv[len(PREFIX) :])
     threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does: threads end before the process
     atexit._run_exitfuncs()
-    return code if _flush() else _UNFLUSHED
+    return code if _flush() or code else _UNFLUSHED
 
 
 def _flush() -> bool:

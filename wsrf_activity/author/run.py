@@ -41,6 +41,8 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write("usage: run TARGET OPERATION, as the server does: functions are called for an activity only\n")
         return _UNUSABLE
     job, process = Job.of(os.environ), os.getpid()
+    failure = os.fspath(job.folder / attempt.FAILURE)
+    failures.reserve(failure)
     _end_on_signal(job)
     _forget_own_path()
     try:
@@ -59,6 +61,9 @@ def main(argv: Sequence[str]) -> int:
         else:
             traceback.print_exception(error)
         return _FAILED
+    finally:
+        if os.getpid() == process:
+            failures.release(failure)
     return 0
 
 

@@ -1,5 +1,6 @@
 """Why work failed, as it says itself: a small file, written by whoever runs a function, read without being fooled."""
 
+import contextlib
 import json
 import os
 import stat
@@ -11,7 +12,20 @@ from wsrf_activity.engines.base import Failure
 TRACE = 16384  #: bytes of a trace that are kept, of its end
 _CODE = 200  #: characters
 _MESSAGE = 4000  #: characters
+_ROOM = 32768  #: bytes of a file with a long trace
 _FILE = 1 << 18  #: bytes; what is larger was not written by ``write``
+
+
+def reserve(path: str) -> None:
+    """Keep room on the disk for what this process may write there: that the disk is full may be why the work fails."""
+    with contextlib.suppress(OSError), open(f"{path}.{os.getpid()}", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, _ROOM)
+
+
+def release(path: str) -> None:
+    """Give back the room that was kept; what was written stays."""
+    with contextlib.suppress(OSError):
+        os.unlink(f"{path}.{os.getpid()}")
 
 
 def write(path: str, failure: Failure) -> None:

@@ -58,3 +58,15 @@ def test_of_a_long_trace_the_end_is_kept(tmp_path: Path, said: Path, text: str) 
     assert found.trace is not None
     assert found.trace.endswith("end")
     assert 16_000 < len(found.trace.encode()) <= failures.TRACE
+
+
+def test_there_is_room_for_it_on_a_disk_that_fills_up(tmp_path: Path) -> None:
+    path = str(tmp_path / "failure")
+    failures.reserve(path)
+    [kept] = tmp_path.iterdir()
+    assert kept.stat().st_blocks * 512 >= 2 * failures.TRACE
+    failures.write(path, Failure("OSError", "full", None))
+    failures.reserve(path)
+    failures.release(path)
+    assert [each.name for each in tmp_path.iterdir()] == ["failure"]
+    assert failures.read(str(tmp_path)) == Failure("OSError", "full", None)
