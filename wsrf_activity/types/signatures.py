@@ -20,6 +20,7 @@ from wsrf_activity.types.kinds import Member, read_members
 from wsrf_activity.types.schema import Messages, write_schema
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_PLAIN = (str, int, float, bool, bytes)  #: what a parameter is most often, and the job never
 _POSITIONAL = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -69,6 +70,7 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
     given = list(inspect.signature(function).parameters.values())
     if not given or given[0].kind in (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD):
         raise Unsuitable(f"{name}: the first parameter is the job; write def {name}(job, ...)")
+    _expect_job(name, given[0])
     if not _NAME.fullmatch(name):
         raise Unsuitable(f"{name}: the name of an operation is of the letters A to Z, digits and _, at most 63")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
@@ -91,6 +93,14 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
         said = str(error).replace("{http://www.w3.org/2001/XMLSchema}", "")
         raise Unsuitable(f"{name}: {said}") from None
     return signature
+
+
+def _expect_job(name: str, first: inspect.Parameter) -> None:
+    """Refuse a function whose author has forgotten the job, or taken it for a method: it would fail only when called."""
+    if first.name in ("self", "cls"):
+        raise Unsuitable(f"{name}: there is no object, so no {first.name}; write def {name}(job, ...)")
+    if first.annotation in (*_PLAIN, *(each.__name__ for each in _PLAIN)):
+        raise Unsuitable(f"{name}: the first parameter is the job, not {first}; write def {name}(job, {first}, ...)")
 
 
 def _hints(function: Callable[..., Any], name: str, job: str) -> dict[str, Any]:

@@ -82,6 +82,9 @@ def test_a_parameter_of_which_each_is_an_activity_is_a_list_for_callers_only() -
 def no_hint(job, x) -> int: ...  # type: ignore[no-untyped-def, empty-body]  # what is refused
 def no_result(job: object, x: int): ...  # type: ignore[no-untyped-def]  # what is refused
 def no_job() -> int: ...  # type: ignore[empty-body]  # what is refused
+def forgets_job(text: str, x: int) -> int: ...  # type: ignore[empty-body]  # what is refused
+def quotes_hint(text: "str") -> int: ...  # type: ignore[empty-body]  # what is refused
+def has_object(self, job, x: int) -> int: ...  # type: ignore[no-untyped-def, empty-body]  # what is refused
 def star(job: object, *x: int) -> None: ...
 def stars(job: object, **x: int) -> None: ...
 def only(job: object, x: int, /) -> None: ...
@@ -144,6 +147,9 @@ async def yields_later(job: object) -> AsyncIterator[int]:
         (no_hint, "no_hint: parameter x has no type; write x: str"),
         (no_result, "no_result: what it returns has no type; write -> int"),
         (no_job, "no_job: the first parameter is the job; write def no_job(job, ...)"),
+        (forgets_job, "forgets_job: the first parameter is the job, not text: str; write def forgets_job(job, text: str"),
+        (quotes_hint, "quotes_hint: the first parameter is the job, not text: "),
+        (has_object, "has_object: there is no object, so no self; write def has_object(job, ...)"),
         (star, "star: *x: int cannot be given by name"),
         (stars, "stars: **x: int cannot be given by name"),
         (only, "only: x: int cannot be given by name"),
