@@ -256,7 +256,8 @@ def test_pages_are_for_everybody(server: Server) -> None:
         [count] = wire.http.get(listed[1]["address"], headers=as_json).json()["operations"]
         assert (count["name"], [each["name"] for each in count["parameters"]]) == ("count", ["text"])
         page = wire.http.get(f"{wire.base}/service/words")
-        assert "<code>count</code>" in page.text
+        assert "<code>count</code></td><td>text</td><td>long</td>" in page.text
+        assert wire.http.get(f"{wire.base}/", headers=as_json).json()["services"] == listed
         assert wire.http.head(f"{wire.base}/service/words").status_code == 200
         for listed_url in (listed[1]["wsdl"], listed[1]["singleWsdl"], f"{listed[1]['address']}?xsd=service.xsd"):
             assert b"count" in wire.http.get(listed_url).content

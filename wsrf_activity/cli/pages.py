@@ -75,10 +75,11 @@ def announce(started: Started) -> None:
 
 
 def _services(started: Started) -> dict[str, str]:
-    """Return the WSDLs of the services, or where they are listed if they are many."""
-    if len(started.services) > _MOST_SERVICES:
-        return {"services": f"{started.base_url}/service"}
-    return {f"of {name}": wsdl for name, wsdl in started.services}
+    """Return where a person sees the services, and their WSDLs if they are few."""
+    if not started.services:
+        return {}
+    few = started.services if len(started.services) <= _MOST_SERVICES else ()
+    return {**{f"of {name}": wsdl for name, wsdl in few}, "services": f"{started.base_url}/service"}
 
 
 def _print_pairs(shown: Console, facts: Mapping[str, str]) -> None:

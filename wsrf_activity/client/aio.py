@@ -10,7 +10,7 @@ import httpx
 from lxml import etree
 
 from wsrf_activity.client.activities import Activity, Result, Stream
-from wsrf_activity.client.calls import Listing, Options, Parameter, Start
+from wsrf_activity.client.calls import Listing, Options, Parameter, Start, named
 from wsrf_activity.client.consumers import AwaitedConsumer as Consumer
 from wsrf_activity.client.exchange import Exchange
 from wsrf_activity.client.following import Events, chosen
@@ -117,7 +117,7 @@ class Service:
         """
         asked = Start(
             service=service,
-            parameters={**(parameters or {}), **more},
+            parameters=named(parameters, more),
             name=name,
             groups=groups,
             run_id=run_id,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, TypedDict
+from typing import Any, Final, TypedDict, TypeVar
 
 import zeep
 from lxml import etree
@@ -16,8 +16,9 @@ from wsrf_activity.model.phases import Phase
 
 NEVER: Final = Never()  #: a termination time that never comes
 KEEP: Final = "\0keep"  #: what `update` leaves as it is
+T = TypeVar("T")
 Value = str | int | float | Decimal | bool
-Parameter = Value | Sequence[Value]  #: a list is a parameter that repeats
+Parameter = Value | Sequence[Value] | None  #: a list is a parameter that repeats, None one that is left out
 _NIL: Final[Any] = zeep.xsd.Nil
 
 
@@ -89,9 +90,17 @@ def _call(operation: str, arguments: Mapping[str, Any]) -> Call:
 
 
 def _parameters(given: Mapping[str, Parameter]) -> list[dict[str, str]]:
-    """Return each value as one element: those of a list one after another, and none for an empty one."""
-    several = {key: [value] if isinstance(value, Value) else value for key, value in given.items()}
+    """Return each value as one element: those of a list one after another; none for an empty one, and for None."""
+    said = {key: value for key, value in given.items() if value is not None}
+    several = {key: [value] if isinstance(value, Value) else value for key, value in said.items()}
     return [{"name": key, "_value_1": written(value)} for key, values in several.items() for value in values]
+
+
+def named(mapping: Mapping[str, T] | None, keywords: Mapping[str, T]) -> dict[str, T]:
+    """Return all parameters. Raises TypeError for one that was given without its name."""
+    if mapping is not None and not isinstance(mapping, Mapping):
+        raise TypeError(f"{mapping!r} has no name: give each parameter as NAME=VALUE, or all of them as a mapping")
+    return {**(mapping or {}), **keywords}
 
 
 def written(value: Value) -> str:

@@ -66,7 +66,8 @@ class Exchange:
                 said = f"there is no service {service!r} with a WSDL of its own at {self.where.base}"
                 raise UnknownService(Said("UnknownServiceFault", said))
             if body.status != 200:
-                raise Unreachable(f"{url} answers HTTP {body.status}: is that the address of a wsrf-activity server?")
+                said = f"{url} answers HTTP {body.status}: is {self.where.base} the address of a wsrf-activity server,"
+                raise Unreachable(f"{said} without a path to a service?")
             _documents[url] = await self.port.work(lambda: _READER(BytesIO(content), None, settings=_SAFE))
         self._reached.add(self.where.origin(self.where.base))
         return _documents[url]

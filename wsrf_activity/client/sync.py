@@ -12,7 +12,7 @@ import httpx
 from lxml import etree
 
 from wsrf_activity.client import activities, aio, calls
-from wsrf_activity.client.calls import Listing, Options, Parameter
+from wsrf_activity.client.calls import Listing, Options, Parameter, named
 from wsrf_activity.client.inputs import Input
 from wsrf_activity.client.ports import BlockingPort, run
 from wsrf_activity.client.references import Reference
@@ -111,7 +111,7 @@ class Service:
         """
         started = self.core.start(
             service,
-            {**(parameters or {}), **more},
+            named(parameters, more),
             input=input,
             name=name,
             groups=groups,

@@ -13,7 +13,7 @@ import zeep
 from lxml import etree
 
 from wsrf_activity.client.activities import Activity
-from wsrf_activity.client.calls import Call, Start
+from wsrf_activity.client.calls import Call, Start, named
 from wsrf_activity.client.errors import Said, UnknownService, WaitTimeout
 from wsrf_activity.client.exchange import Exchange
 from wsrf_activity.client.inputs import Input
@@ -78,7 +78,7 @@ class TypedService:
             work_limit=work_limit,
             request_id=request_id or str(uuid.uuid4()),
         )
-        given = {**(parameters or {}), **more}
+        given = named(parameters, more)
         response = await self._ask(operation, given, said, await self._exchange.input(input))
         return Activity(self._exchange, created(response))
 
@@ -100,7 +100,7 @@ class TypedService:
         """
         deadline = Deadline(timeout)
         said = Start(request_id=request_id or str(uuid.uuid4()))  # so that asking again starts nothing twice
-        given, source = {**(parameters or {}), **more}, await self._exchange.input(input)
+        given, source = named(parameters, more), await self._exchange.input(input)
         while True:
             within = deadline.left(EACH)
             response = await self._ask(operation, given, said, source, within)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +10,8 @@ import platformdirs
 
 from wsrf_activity.client.errors import Unreachable
 
+#: What follows a server's own address where somebody has taken that of its WSDL, or of its activities.
+_BELOW = re.compile(r"/activity$|/(activity|service/[^/?]+)\?(wsdl|singleWsdl)$")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -40,7 +43,7 @@ class Where:
         found = given or self._announced()
         if found is None:
             raise Unreachable(f"no server at {self._data}: start one with `wsrf-activity serve`, or name its address")
-        self.base = found.rstrip("/").removesuffix("/activity")
+        self.base = _BELOW.sub("", found.rstrip("/"))
         self._former = [self.base]
         origin(self.base)
 

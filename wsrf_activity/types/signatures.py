@@ -96,7 +96,7 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
 
 
 def _expect_job(name: str, first: inspect.Parameter) -> None:
-    """Refuse a function whose author has forgotten the job, or taken it for a method: it would fail only when called."""
+    """Refuse a function whose author has forgotten the job, or written a method: it would fail only when called."""
     if first.name in ("self", "cls"):
         raise Unsuitable(f"{name}: there is no object, so no {first.name}; write def {name}(job, ...)")
     if first.annotation in (*_PLAIN, *(each.__name__ for each in _PLAIN)):

@@ -156,6 +156,7 @@ def application(faces: Faces) -> ASGIApp:
         Route("/activity/{id:path}", to.activity, methods=["GET", "POST"]),  # no id of ours: SOAP has a fault for it
         Route("/service/{name:path}", to.service, methods=["GET", "POST"]),
         Route("/service", to.services, methods=["GET"]),
+        Route("/", to.services, methods=["GET"]),  # for whoever has no more than the server's address
         Route("/subscription/{id:path}", to.subscription, methods=["GET", "POST"]),
         Route("/subscription", to.subscription, methods=["GET", "POST"]),
         Route("/pullpoint/{id:path}", to.pull_point, methods=["GET", "POST"]),

@@ -3,11 +3,15 @@ as the WSDLs are: it is no more than these say.
 """
 
 import html
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
+from lxml import etree
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from wsrf_activity.model import ns
 from wsrf_activity.model.interfaces import Argument, Interface, Operation
 from wsrf_activity.web.faces import Faces
 from wsrf_activity.web.pages import html_page, wants
@@ -29,8 +33,8 @@ def service(faces: Faces, request: Request, interface: Interface) -> Response:
     if wants(request) != "html":
         return JSONResponse(as_json(faces, interface))
     address = faces.addresses.interface(interface.name)
-    rows = "".join(_operation(operation) for operation in interface.operations)
-    head = "<tr><th>Operation</th><th>Parameters</th><th></th></tr>"
+    rows = "".join(_operation(interface, operation) for operation in interface.operations)
+    head = "<tr><th>Operation</th><th>Parameters</th><th>Result</th><th></th></tr>"
     body = (
         f"{_paragraph(interface.documentation)}<p>SOAP 1.1 and 1.2 at <code>{html.escape(address)}</code>, in the "
         f"namespace <code>{html.escape(interface.namespace)}</code>.</p>"
@@ -55,7 +59,10 @@ def as_json(faces: Faces, interface: Interface) -> dict[str, Any]:
                 "name": operation.name,
                 "service": operation.service,
                 "documentation": operation.documentation,
-                "parameters": [_parameter(argument) for argument in operation.arguments],
+                "parameters": [
+                    _parameter(argument, _types(interface).get((operation.name, argument.name)))
+                    for argument in operation.arguments
+                ],
                 "returns": operation.returns,
             }
             for operation in interface.operations
@@ -63,9 +70,10 @@ def as_json(faces: Faces, interface: Interface) -> dict[str, Any]:
     }
 
 
-def _parameter(argument: Argument) -> dict[str, Any]:
+def _parameter(argument: Argument, kind: str | None) -> dict[str, Any]:
     return {
         "name": argument.name,
+        "type": kind,
         "required": argument.required,
         "repeats": argument.repeats,
         "documentation": argument.documentation,
@@ -79,16 +87,40 @@ def _row(faces: Faces, interface: Interface) -> str:
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
-def _operation(operation: Operation) -> str:
-    parameters = ", ".join(html.escape(_shown(argument)) for argument in operation.arguments)
+def _operation(interface: Interface, operation: Operation) -> str:
+    kinds = _types(interface)
+    shown = (_shown(argument, kinds.get((operation.name, argument.name))) for argument in operation.arguments)
+    result = (kinds.get((f"{operation.name}Result", None)) or "as the WSDL says") if operation.returns else ""
     return (
-        f"<tr><td><code>{html.escape(operation.name)}</code></td><td>{parameters}</td>"
-        f"<td>{html.escape(operation.documentation or '')}</td></tr>"
+        f"<tr><td><code>{html.escape(operation.name)}</code></td><td>{'<br>'.join(map(html.escape, shown))}</td>"
+        f"<td>{html.escape(result)}</td><td>{html.escape(operation.documentation or '')}</td></tr>"
     )
 
 
-def _shown(argument: Argument) -> str:
-    return argument.name + ("*" if argument.repeats else "" if argument.required else "?")
+def _shown(argument: Argument, kind: str | None) -> str:
+    """Return a parameter as ``most: integer = 3``."""
+    several = "any number of " if argument.repeats else ""
+    named = f"{argument.name}: {several}{kind}" if kind else f"{argument.name}{several and ': any number'}"
+    if argument.default is not None:
+        return f"{named} = {argument.default}"
+    return named if argument.required or argument.repeats else f"{named} (may be left out)"
+
+
+@lru_cache(maxsize=64)
+def _types(interface: Interface) -> dict[tuple[str, str | None], str]:
+    """Return the type of each parameter of each operation, and of each result, by its name in XML Schema."""
+    return dict(_named_types(etree.fromstring(interface.schema)))
+
+
+def _named_types(schema: etree._Element) -> Iterator[tuple[tuple[str, str | None], str]]:
+    xsd = f"{{{ns.XSD}}}"
+    for declared in schema.iterchildren(f"{xsd}element"):
+        for place in (declared, *declared.iterfind(f"{xsd}complexType/{xsd}sequence/{xsd}element")):
+            restricted = place.find(f"{xsd}simpleType/{xsd}restriction")
+            kind = place.get("type") or (None if restricted is None else restricted.get("base"))
+            if kind is not None:
+                name = None if place is declared else place.get("name")
+                yield (declared.get("name", ""), name), kind.rpartition(":")[2]
 
 
 def _paragraph(text: str | None) -> str:

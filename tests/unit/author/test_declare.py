@@ -147,7 +147,10 @@ async def yields_later(job: object) -> AsyncIterator[int]:
         (no_hint, "no_hint: parameter x has no type; write x: str"),
         (no_result, "no_result: what it returns has no type; write -> int"),
         (no_job, "no_job: the first parameter is the job; write def no_job(job, ...)"),
-        (forgets_job, "forgets_job: the first parameter is the job, not text: str; write def forgets_job(job, text: str"),
+        (
+            forgets_job,
+            "forgets_job: the first parameter is the job, not text: str; write def forgets_job(job, text: str",
+        ),
         (quotes_hint, "quotes_hint: the first parameter is the job, not text: "),
         (has_object, "has_object: there is no object, so no self; write def has_object(job, ...)"),
         (star, "star: *x: int cannot be given by name"),

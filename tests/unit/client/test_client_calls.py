@@ -115,3 +115,15 @@ def test_a_list_is_a_parameter_that_repeats() -> None:
 def test_members_are_listed_by_their_parent() -> None:
     listed = written(calls.Listing(parent="p").call("c"))
     assert [(etree.QName(each).localname, each.text) for each in listed][-2:] == [("Cursor", "c"), ("Parent", "p")]
+
+
+def test_none_leaves_a_parameter_out() -> None:
+    started = written(calls.Start(service="s", parameters={"a": None, "b": 1, "c": []}).call(None, None))
+    assert [each.get("name") for each in started.iter(f"{{{ns.ACT}}}Parameter")] == ["b"]
+
+
+def test_a_parameter_without_its_name_is_refused() -> None:
+    text: Any = "a rose"
+    with pytest.raises(TypeError, match="'a rose' has no name: give each parameter as NAME=VALUE"):
+        calls.named(text, {})
+    assert calls.named({"a": 1}, {"b": 2}) == {"a": 1, "b": 2}

@@ -52,6 +52,11 @@ def test_a_server_that_moved_is_found_again(data: Path, monkeypatch: pytest.Monk
     assert where.headers(where.current(address)) == {"Authorization": "Bearer stored"}
 
 
+@pytest.mark.parametrize("below", ["", "/", "/activity", "/activity?wsdl", "/service/words?wsdl"])
+def test_the_address_of_a_wsdl_says_where_the_server_is(below: str) -> None:
+    assert Where(f"{THERE}{below}").base == THERE
+
+
 def test_what_to_do_is_said(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="wsrf-activity serve"):
         Where(data=tmp_path)
