@@ -95,7 +95,10 @@ def supervisors(data: Path) -> frozenset[int]:
 def watched(pid: int) -> Iterator[int]:
     """Yield the processes that a process has a pidfd of: a server has one of each supervisor that it watches."""
     for path in Path(f"/proc/{pid}/fdinfo").iterdir():
-        lines = path.read_text().splitlines()
+        try:
+            lines = path.read_text().splitlines()
+        except FileNotFoundError:
+            continue  # closed since it was listed
         yield from (int(line.split()[1]) for line in lines if line.startswith("Pid:"))
 
 
