@@ -54,6 +54,10 @@ def forever(job) -> None:
         job.result("tidied", "yes")
 
 @activity
+def breaks_off(job) -> int:
+    os._exit(0)
+
+@activity
 def reads(job) -> str:
     return job.input.read_text() if job.input else "nothing"
 """
@@ -111,6 +115,14 @@ def test_an_exception_is_raised_again_where_the_result_was_wanted(service: Servi
     assert "work.py" in (raised.value.trace or "")
     assert "return int(text)" in str(raised.value)
     assert activity.result("stderr").read().decode().strip() == raised.value.trace
+
+
+def test_a_function_whose_process_ends_before_it_has_not_completed(service: Service) -> None:
+    activity = service.start("work.breaks_off")
+    assert activity.wait(timeout=TIMEOUT).phase is Phase.FAILED
+    with pytest.raises(ActivityFailed, match="ended before the function did") as raised:
+        activity.result()
+    assert raised.value.error.code == "NoResult"
 
 
 def test_each_attempt_is_told_of(service: Service) -> None:

@@ -9,13 +9,20 @@ import ctypes
 import os
 import signal
 from collections.abc import Callable, Mapping
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from wsrf_activity.engines import attempt
 from wsrf_activity.engines.order import Order
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # of prctl(2)
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
+
+#: What Python does with signals when it starts, where nothing is inherited: so it is for work that is spawned.
+_FIRST: Mapping[int, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGPIPE: signal.SIG_IGN,
+    signal.SIGXFSZ: signal.SIG_IGN,
+}
 
 #: Room in the environment that a process begins with, which forks inherit and write their own cookies into.
 PLACES = {attempt.ACTIVITY_ID: "0" * 32, attempt.ACTIVITY_ATTEMPT: "0" * 10}
@@ -24,13 +31,12 @@ Call = Callable[[tuple[str, ...]], int]  #: does what a command line would, in t
 
 
 class Forking:
-    """What a zygote that has loaded something offers its supervisors; made before it touches any signal."""
+    """What a zygote that has loaded something offers its supervisors."""
 
     def __init__(self, call: Call) -> None:
         """Have work do this instead of its command line."""
         self._call = call
         self._places = _places()
-        self._dispositions = {number: signal.getsignal(number) for number in signal.valid_signals()}
 
     def start(self, order: Order, environment: Mapping[str, str], files: list[int]) -> int | None:
         """Begin the work with these standard files and return its pid; None where it has to be spawned."""
@@ -78,8 +84,9 @@ class Forking:
         os.environ.update(environment)
         for number, file in enumerate(files):
             os.dup2(file, number)
-        for each, handler in self._dispositions.items():
-            if handler is not None and signal.getsignal(each) != handler:
+        for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+            handler = _FIRST.get(each, signal.SIG_DFL)
+            if signal.getsignal(each) != handler:
                 with contextlib.suppress(OSError, ValueError):
                     signal.signal(each, handler)
 

@@ -57,13 +57,17 @@ class Settled:
             error = _fatal(now, "WorkLost", "The work was killed by somebody, or by the machine for want of memory.")
             return changes.recover(activity, now, error)
         errors = [_warning(now, f"the work left no file for its result {name!r}") for name in report.missing]
-        if report.reason == "exited" and report.exit_code == 0:
+        if report.reason == "exited" and report.exit_code == 0 and not self._broke_off(activity):
             return self._end(activity, Phase.COMPLETED, report, now, errors)
         error = self._error(activity, report, now)
         if report.reason == "exited" and activity.attempt - activity.recovered <= activity.work.retries:
             trace = error.trace and error.trace[-_TRACE:]  # of each attempt there is one, in one record
             return changes.retry(activity, now, replace(error, trace=trace))
         return self._end(activity, Phase.FAILED, report, now, [*errors, error])
+
+    def _broke_off(self, activity: Activity) -> bool:
+        """Whether a function's process was ended from within, before the function could return."""
+        return activity.work.arguments is not None and all(result.name != "result" for result in self.results)
 
     def _end(
         self, activity: Activity, phase: Phase, report: Report, now: datetime, errors: Iterable[ActivityError]
@@ -82,6 +86,8 @@ class Settled:
             return "WorkLimit", f"the work was ended at its limit of {limit}"
         if report.reason == "output":
             return "OutputLimit", "the work was ended because it wrote more to one file than is allowed"
+        if report.exit_code == 0:
+            return "NoResult", f"the process of the function ended before the function did{self._quoted()}"
         if report.exit_code > 128:
             return "Signal", f"the work was ended by signal {report.exit_code - 128}{self._quoted()}"
         return "ExitCode", f"the work ended with exit code {report.exit_code}{self._quoted()}"

@@ -102,7 +102,7 @@ def test_an_end_keeps_what_was_known(start: Activity, change: Change) -> None:
     assert ended.progress == start.progress
     assert ended.started == start.started
     assert ended.ended is not None
-    stays = start.lifetime_set or start.expired(ended.ended)
+    stays = start.lifetime_set or start.parent is not None or start.expired(ended.ended)
     assert ended.terminates == (start.terminates if stays else add(ended.ended, start.work.keep))
 
 
