@@ -171,9 +171,11 @@ class ThreadRun:
 
     def _work(self) -> None:
         try:
-            code = self._called()
-            with self._lock:
-                self._calling = False
+            try:
+                code = self._called()
+            finally:  # also where it was killed: whatever has this thread's number next is not to be hit
+                with self._lock:
+                    self._calling = False
             time.sleep(0)  # what was raised in this thread at the last moment arrives here
         except Cancelled:
             code = _CANCELLED
@@ -257,7 +259,7 @@ class ThreadRun:
     def _raise(self, error: type[BaseException]) -> None:
         """Raise something in the function's thread, where that stands."""
         with self._lock:
-            if self._calling and self._thread.ident is not None:
+            if self._calling and self._thread.ident is not None and self._thread.is_alive():
                 number = ctypes.c_ulong(self._thread.ident)
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(number, ctypes.py_object(error))
 

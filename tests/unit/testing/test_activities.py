@@ -12,6 +12,7 @@ from wsrf_activity.model.activity import Progress
 from wsrf_activity.model.errors import InvalidParameter, NoSuchActivity
 from wsrf_activity.model.phases import ErrorStatus, Phase
 from wsrf_activity.testing.activities import NotCompleted, Services
+from wsrf_activity.testing.threads import Killed
 
 
 class TestWhatComesBack:
@@ -94,6 +95,38 @@ class TestDurable:
         assert steps == [(1, 0), (1, 1), (2, 2), (3, 3), (3, 4)]
         assert started.activity.attempt == 3
         assert started.activity.recovered == 2
+
+    def test_what_has_its_threads_number_next_is_not_hit(self, activities: Services) -> None:
+        """A number is given again; the loop's own helpers died of it, and whatever waited for them hung."""
+
+        @activity
+        def once(job: Job) -> None:
+            job.checkpoint(1)
+
+        service = activities(once).kill_after(checkpoints=1)
+        service.start("once").wait()
+        killed = next(iter(service.engine.runs.values()))._thread
+        killed.join()
+        over, hit = threading.Event(), []
+
+        def bystander() -> None:
+            try:
+                while not over.wait(0.001):
+                    pass
+            except Killed:
+                hit.append(threading.get_ident())
+
+        others = [threading.Thread(target=bystander)]
+        others[0].start()
+        while others[-1].ident != killed.ident and len(others) < 64:
+            others.append(threading.Thread(target=bystander))
+            others[-1].start()
+        service.engine.end()
+        others[-1].join(0.05)
+        over.set()
+        for each in others:
+            each.join()
+        assert hit == []
 
     def test_it_is_killed_where_it_stands(self, activities: Services) -> None:
         stands, gate = threading.Semaphore(0), threading.Event()
