@@ -86,7 +86,7 @@ def test_what_is_no_server(alone: Server) -> None:
     """Each says what to do."""
     with pytest.raises(client.Unreachable, match="check the address"):
         connect("http://127.0.0.1:1")
-    with pytest.raises(client.Unreachable, match="is that the address"):
+    with pytest.raises(client.Unreachable, match="the address of a wsrf-activity server"):
         connect(f"{alone.base}/elsewhere")
     http = httpx.Client(transport=httpx.HTTPTransport())
     with connect(alone.base, token=alone.token, http=http) as service:
