@@ -160,7 +160,6 @@ async def test_a_fork_is_a_process_as_any_other(module: Path, tmp_path: Path) ->
 
 
 async def test_forks_draw_other_numbers(tmp_path: Path) -> None:
-    pytest.importorskip("numpy")
     module = tmp_path / "drawing.py"
     module.write_text(MODULE.replace("import asyncio,", "import numpy, asyncio,"))
     engine = await _engine(module, preload=True)
