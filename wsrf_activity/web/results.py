@@ -9,12 +9,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 
 from wsrf_activity.manager import Condition, Content, Manager
 from wsrf_activity.model.activity import Result
 from wsrf_activity.model.errors import NoSuchActivity
 from wsrf_activity.model.identity import Principal
+from wsrf_activity.web.files import File, first
 
 _CHUNK = 1 << 16
 _GROWTH = timedelta(milliseconds=100)  #: between looks at a file that grows
@@ -35,21 +36,13 @@ async def serve(manager: Manager, caller: Principal, request: Request) -> Respon
 
 
 def _so_far(request: Request, content: Content) -> Response:
-    """Send what the work has written by now. A FileResponse would tell that size, and then send what came since."""
+    """Send what the work has written by now. A File would tell that size, and then send what came since."""
     headers = {**_headers(content), "cache-control": "no-store"}
     if "range" in request.headers or not content.path.is_file():
         return _file(content, headers)
     size = content.path.stat().st_size
     headers |= {"accept-ranges": "bytes", "content-length": str(size)}
-    return StreamingResponse(_first(content.path, size), headers=headers, media_type=content.media_type)
-
-
-async def _first(path: Path, size: int) -> AsyncIterator[bytes]:
-    """Yield so many bytes of a file that may grow."""
-    position = 0
-    while position < size and (data := await asyncio.to_thread(_read, path, position)):
-        yield data[: size - position]
-        position += len(data)
+    return StreamingResponse(first(content.path, size), headers=headers, media_type=content.media_type)
 
 
 def _complete(request: Request, content: Content, result: Result) -> Response:
@@ -70,7 +63,7 @@ def _file(content: Content, headers: dict[str, str]) -> Response:
     """Send the file; one that the work never made is as good as an empty one."""
     if not content.path.is_file():
         return Response(b"", headers=headers, media_type=content.media_type)
-    return FileResponse(content.path, headers=headers, media_type=content.media_type)
+    return File(content.path, headers=headers, media_type=content.media_type)
 
 
 def _headers(content: Content) -> dict[str, str]:
