@@ -1,8 +1,14 @@
 """The statements behind a transaction of ours, for tests that look past what stores promise."""
 
-from sqlalchemy import Connection
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import Connection, event
 
 from wsrf_activity import store
+from wsrf_activity.store.prepared import Prepared, Values
 from wsrf_activity.store.records import Records
 
 
@@ -15,3 +21,25 @@ def statements(records: store.Records) -> Records:
 def connection(records: store.Records) -> Connection:
     """Return the connection that a transaction runs on."""
     return statements(records)._connection
+
+
+@contextmanager
+def noted(connection: Connection) -> Iterator[list[tuple[str, Any]]]:
+    """Yield the list of what runs on a connection meanwhile, prepared or not, with its values."""
+    seen: list[tuple[str, Any]] = []
+    run = Prepared._run
+
+    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        seen.append((statement, tuple(parameters) if isinstance(parameters, list) else parameters))
+
+    def note_prepared(prepared: Prepared, on: Connection, values: Values, *rest: Any) -> Any:
+        compiled = prepared._for(on.dialect)
+        note(on, None, compiled.sql, compiled.parameters(values))
+        return run(prepared, on, values, *rest)
+
+    event.listen(connection, "before_cursor_execute", note)
+    try:
+        with patch.object(Prepared, "_run", note_prepared):
+            yield seen
+    finally:
+        event.remove(connection, "before_cursor_execute", note)

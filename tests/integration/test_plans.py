@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert
 
 from tests.integration import statements
 from wsrf_activity.model.activity import new_id
@@ -97,16 +97,8 @@ async def test_no_read_looks_at_every_activity(database: Database) -> None:
 def _plans(records: Records, read: Callable[[Records], object]) -> list[list[str]]:
     """Return how the database goes about each statement that a read consists of."""
     connection = statements.connection(records)
-    seen: list[tuple[str, Any]] = []
-
-    def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        seen.append((statement, parameters))
-
-    event.listen(connection, "before_cursor_execute", note)
-    try:
+    with statements.noted(connection) as seen:
         read(records)
-    finally:
-        event.remove(connection, "before_cursor_execute", note)
     explain = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
     return [
         [str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]

@@ -1,6 +1,6 @@
 """The statements about activities that belong together: members, those that come after others, and many at once."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
@@ -8,10 +8,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.phases import LIVE
 from wsrf_activity.store import codec
+from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import need
-
-_AT_ONCE = 500  #: ids that one statement names
 
 
 class Families:
@@ -23,29 +22,20 @@ class Families:
 
     def get(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these that there are, by id."""
-        found: dict[str, Activity] = {}
-        for ids in _parts(activity_ids):
-            rows = self._connection.execute(select(activities).where(activities.c.id.in_(ids))).mappings()
-            found |= {row["id"]: codec.read_activity(row) for row in rows}
-        return found
+        return {row["id"]: codec.read_activity(row) for row in _GET.all(self._connection, {"ids": activity_ids})}
 
     def lock(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these that there are, locked in the order of their ids where the database locks rows."""
-        found: dict[str, Activity] = {}
-        for ids in _parts(sorted(activity_ids)):
-            query = select(activities).where(activities.c.id.in_(ids)).order_by(activities.c.id).with_for_update()
-            for row in self._connection.execute(query).mappings():
-                found[row["id"]] = codec.read_activity(row)
-        return found
+        return {row["id"]: codec.read_activity(row) for row in _LOCK.all(self._connection, {"ids": activity_ids})}
 
     def insert(self, added: Sequence[Activity]) -> None:
         """Add many activities at once, of which none has a request id."""
-        self._connection.execute(insert(activities), [codec.activity_row(each) for each in added])
+        _INSERT.change_many(self._connection, [codec.activity_row(each) for each in added])
 
     def save(self, pairs: Sequence[tuple[Activity, Activity]]) -> bool:
         """Write the next version of each; False where one has changed since it was read."""
         rows = [{**codec.activity_row(new), **codec.as_it_was(old)} for old, new in pairs]
-        return self._connection.execute(SAVE, rows).rowcount == len(rows)
+        return SAVE.change_many(self._connection, rows) == len(rows)
 
     def live_below(self, activity_id: str) -> list[list[str]]:
         """Return the members that have not ended, and theirs, by how deep they are: the deepest first."""
@@ -57,16 +47,11 @@ class Families:
 
     def _below(self, activity_ids: Sequence[str], *, live: bool) -> list[list[str]]:
         levels: list[list[str]] = []
-        above = list(activity_ids)
+        query = _LIVE_MEMBERS if live else _MEMBERS
+        above = activity_ids
         while above:
-            level: list[str] = []
-            for ids in _parts(above):
-                query = select(activities.c.id).where(activities.c.parent.in_(ids))
-                if live:
-                    query = query.where(activities.c.phase.in_(sorted(LIVE)))
-                level += self._connection.execute(query).scalars()
-            levels.append(level)
-            above = level
+            above = [row["id"] for row in query.all(self._connection, {"ids": above})]
+            levels.append(above)
         return levels[::-1]
 
     def members(
@@ -101,43 +86,47 @@ class Families:
     def add_needs(self, needs: Sequence[tuple[str, str]]) -> None:
         """Note of pairs that the first comes after the second."""
         if needs:
-            self._connection.execute(insert(need), [{"activity_id": who, "needs": whom} for who, whom in needs])
+            _ADD_NEEDS.change_many(self._connection, [{"activity_id": who, "needs": whom} for who, whom in needs])
 
     def dependants(self, activity_ids: Sequence[str]) -> list[tuple[str, str]]:
         """Return pairs of who waits, and for which of these."""
-        found: list[tuple[str, str]] = []
-        for ids in _parts(activity_ids):
-            query = select(need.c.activity_id, need.c.needs).where(need.c.needs.in_(ids))
-            found += [(row.activity_id, row.needs) for row in self._connection.execute(query)]
-        return found
+        rows = _DEPENDANTS.all(self._connection, {"ids": activity_ids})
+        return [(row["activity_id"], row["needs"]) for row in rows]
 
     def completed(self, activity_ids: Sequence[str]) -> None:
         """Let nobody wait for these any more."""
-        for ids in _parts(activity_ids):
-            self._connection.execute(delete(need).where(need.c.needs.in_(ids)))
+        _COMPLETED.change(self._connection, {"ids": activity_ids})
 
     def waiting(self, activity_ids: Sequence[str]) -> set[str]:
         """Return those of these that still wait for others."""
-        found: set[str] = set()
-        for ids in _parts(activity_ids):
-            query = select(need.c.activity_id).where(need.c.activity_id.in_(ids)).distinct()
-            found |= set(self._connection.execute(query).scalars())
-        return found
+        return {row["activity_id"] for row in _WAITING.all(self._connection, {"ids": activity_ids})}
 
     def forget_needs(self, activity_ids: Sequence[str]) -> None:
         """Let these wait for nobody any more."""
-        for ids in _parts(activity_ids):
-            self._connection.execute(delete(need).where(need.c.activity_id.in_(ids)))
+        if activity_ids:
+            _FORGET_NEEDS.change(self._connection, {"ids": activity_ids})
 
 
-def _parts(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), _AT_ONCE):
-        yield ids[start : start + _AT_ONCE]
-
-
-SAVE = update(activities).where(
-    activities.c.id == bindparam("of"),
-    activities.c.version == bindparam("was_version"),
-    activities.c.phase == bindparam("was_phase"),
-    activities.c.fence == bindparam("was_fence"),
+_INSERT = Prepared(insert(activities).values(bound(activities)).inline())
+SAVE = Prepared(
+    update(activities)
+    .values(bound(activities))
+    .where(
+        activities.c.id == bindparam("of"),
+        activities.c.version == bindparam("was_version"),
+        activities.c.phase == bindparam("was_phase"),
+        activities.c.fence == bindparam("was_fence"),
+    )
 )
+_THESE = select(activities).where(among(activities.c.id, "ids"))
+_GET = Prepared(_THESE)
+#: In one order, so that two who lock some of the same wait for each other once, and not for ever.
+_LOCK = Prepared(_THESE.order_by(activities.c.id).with_for_update())
+_IDS_BELOW = select(activities.c.id).where(among(activities.c.parent, "ids"))
+_MEMBERS = Prepared(_IDS_BELOW)
+_LIVE_MEMBERS = Prepared(_IDS_BELOW.where(or_(*(activities.c.phase == each.value for each in sorted(LIVE)))))
+_ADD_NEEDS = Prepared(insert(need).values(bound(need)).inline())
+_DEPENDANTS = Prepared(select(need).where(among(need.c.needs, "ids")))
+_COMPLETED = Prepared(delete(need).where(among(need.c.needs, "ids")))
+_WAITING = Prepared(select(need.c.activity_id).where(among(need.c.activity_id, "ids")).distinct())
+_FORGET_NEEDS = Prepared(delete(need).where(among(need.c.activity_id, "ids")))

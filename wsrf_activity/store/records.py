@@ -14,6 +14,7 @@ from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import codec
 from wsrf_activity.store.families import SAVE, Families
 from wsrf_activity.store.notices import Notice
+from wsrf_activity.store.prepared import Prepared, bound
 from wsrf_activity.store.servers import Servers
 from wsrf_activity.store.subscriptions import Subscriptions
 from wsrf_activity.store.tables import activity as activities
@@ -32,14 +33,14 @@ class Records:
 
     def get(self, activity_id: str) -> Activity | None:
         """Return an activity, expired or not."""
-        row = self._connection.execute(_GET, {"id": activity_id}).mappings().first()
+        row = _GET.first(self._connection, {"id": activity_id})
         return None if row is None else codec.read_activity(row)
 
     def get_to_change(self, activity_id: str) -> Activity | None:
         """Return an activity that is about to be saved. Others who mean to change it wait, where the database can
         make them: without that, many on one activity would get in each other's way again and again.
         """
-        row = self._connection.execute(_GET_TO_CHANGE, {"id": activity_id}).mappings().first()
+        row = _GET_TO_CHANGE.first(self._connection, {"id": activity_id})
         return None if row is None else codec.read_activity(row)
 
     def get_many(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
@@ -48,14 +49,12 @@ class Records:
 
     def by_request(self, owner: str, request_id: str) -> Activity | None:
         """Return the activity that a request id of this owner has started."""
-        query = select(activities).where(activities.c.owner == owner, activities.c.request_id == request_id)
-        row = self._connection.execute(query).mappings().first()
+        row = _BY_REQUEST.first(self._connection, {"owner": owner, "request_id": request_id})
         return None if row is None else codec.read_activity(row)
 
     def insert(self, activity: Activity, events: Sequence[Event]) -> bool:
         """Add an activity; False where another transaction took its request id first."""
-        statement = _INSERT[self._connection.dialect.name]
-        if self._connection.execute(statement, codec.activity_row(activity)).rowcount != 1:
+        if _INSERT.change(self._connection, codec.activity_row(activity)) != 1:
             return False
         self._set_groups(activity)
         self.log(events)
@@ -67,10 +66,10 @@ class Records:
         if new is old:
             return True
         values = {**codec.activity_row(new), **codec.as_it_was(old)}
-        changed = self._connection.execute(SAVE, values).rowcount == 1
+        changed = SAVE.change(self._connection, values) == 1
         if changed:
             if new.groups != old.groups:
-                self._connection.execute(delete(groups).where(groups.c.activity_id == new.id))
+                _LEAVE_GROUPS.change(self._connection, {"of": new.id})
                 self._set_groups(new)
             self.log(events)
             self._announce(new)
@@ -153,20 +152,21 @@ class Records:
     def owners_queued(self) -> Sequence[str]:
         """Return who has work in the queue: one step of the index for each, however long their queues."""
         owners: list[str] = []
-        owner = self._connection.execute(_FIRST_QUEUED_OWNER).scalar()
+        owner = _FIRST_QUEUED_OWNER.scalar(self._connection, {})
         while owner is not None:
             owners.append(owner)
-            owner = self._connection.execute(_NEXT_QUEUED_OWNER, {"after": owner}).scalar()
+            owner = _NEXT_QUEUED_OWNER.scalar(self._connection, {"after": owner})
         return owners
 
     def next_queued(self, owner: str, count: int, now: datetime) -> Sequence[Activity]:
         """Return an owner's oldest queued activities, locked against other servers where the database can."""
-        rows = self._connection.execute(_NEXT_QUEUED, {"owner": owner, "now": now, "count": count}).mappings()
+        rows = _NEXT_QUEUED.all(self._connection, {"owner": owner, "now": now, "count": count})
         return [codec.read_activity(row) for row in rows]
 
     def next_begin(self, now: datetime) -> datetime | None:
         """Return when the first work may begin that is queued for later."""
-        return self._connection.execute(_NEXT_BEGIN, {"now": now}).scalar()
+        begins: datetime | None = _NEXT_BEGIN.scalar(self._connection, {"now": now})
+        return begins
 
     def tell_of_queue(self) -> None:
         """Have other servers look at the queue: there is more in it than was taken, and what this transaction looked
@@ -243,7 +243,7 @@ class Records:
             for name in activity.groups
         ]
         if rows:
-            self._connection.execute(insert(groups), rows)
+            _JOIN_GROUPS.change_many(self._connection, rows)
 
     def _announce(self, activity: Activity) -> None:
         if self._notices is not None:
@@ -252,27 +252,40 @@ class Records:
     def log(self, events: Sequence[Event]) -> None:
         """Write events behind those that their activities have."""
         if events:
-            self._connection.execute(_LOG, [_named(codec.event_row(event)) for event in events])
+            _LOG.change_many(self._connection, [codec.event_row(event) for event in events])
 
 
-# The statements of every activity's way are made once: making one takes longer than running it.
+# The statements of every activity's way.
 
 #: No error where the key is taken: on PostgreSQL that would cost the whole transaction, or a savepoint for each.
-_INSERT = {
-    dialect: insert_into(activities).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
-    for dialect, insert_into in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
-}
-_LOG = insert(event_log).values(
-    **{name: bindparam(f"its_{name}", type_=event_log.c[name].type) for name in codec.EVENT_COLUMNS},
-    sequence=select(func.coalesce(func.max(event_log.c.sequence), 0) + 1)
-    .where(event_log.c.activity_id == bindparam("its_activity_id"))
-    .scalar_subquery(),
+_INSERT = Prepared(
+    sqlite.insert(activities).values(bound(activities)).on_conflict_do_nothing(),
+    postgresql=postgresql.insert(activities).values(bound(activities)).on_conflict_do_nothing(),
 )
-_GET = select(activities).where(activities.c.id == bindparam("id"))
-_GET_TO_CHANGE = _GET.with_for_update()
-_FIRST_QUEUED_OWNER = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
-_NEXT_QUEUED_OWNER = _FIRST_QUEUED_OWNER.where(activities.c.owner > bindparam("after"))
-_NEXT_QUEUED = (
+_LOG = Prepared(
+    insert(event_log)
+    .values(
+        **{name: bindparam(name) for name in codec.EVENT_COLUMNS},
+        sequence=select(func.coalesce(func.max(event_log.c.sequence), 0) + 1)
+        .where(event_log.c.activity_id == bindparam("activity_id"))
+        .scalar_subquery(),
+    )
+    .inline()
+)
+_GET_IT = select(activities).where(activities.c.id == bindparam("id"))
+_GET = Prepared(_GET_IT)
+_GET_TO_CHANGE = Prepared(_GET_IT.with_for_update())
+_BY_REQUEST = Prepared(
+    select(activities).where(
+        activities.c.owner == bindparam("owner"), activities.c.request_id == bindparam("request_id")
+    )
+)
+_JOIN_GROUPS = Prepared(insert(groups).values(bound(groups)).inline())
+_LEAVE_GROUPS = Prepared(delete(groups).where(groups.c.activity_id == bindparam("of")))
+_QUEUED_OWNER = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
+_FIRST_QUEUED_OWNER = Prepared(_QUEUED_OWNER)
+_NEXT_QUEUED_OWNER = Prepared(_QUEUED_OWNER.where(activities.c.owner > bindparam("after")))
+_NEXT_QUEUED = Prepared(
     select(activities)
     .where(
         activities.c.phase == Phase.QUEUED.value,
@@ -284,13 +297,11 @@ _NEXT_QUEUED = (
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
 )
-_NEXT_BEGIN = select(func.min(activities.c.begins)).where(
-    activities.c.begins > bindparam("now"), activities.c.phase == Phase.QUEUED.value
+_NEXT_BEGIN = Prepared(
+    select(func.min(activities.c.begins)).where(
+        activities.c.begins > bindparam("now"), activities.c.phase == Phase.QUEUED.value
+    )
 )
-
-
-def _named(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {f"its_{name}": value for name, value in row.items()}
 
 
 def _not_of_others(server_id: str) -> ColumnElement[bool]:
