@@ -64,9 +64,16 @@ class News:
             self.teller.lead(leads)
 
     def of_activity(self, activity_id: str, owner: str | None) -> None:
-        """Hear of a change that was committed."""
+        """Hear of a change that was committed.
+
+        The teller hears in the event loop's next turn: who waits for the change is answered in this one.
+        """
         if self._leads:
             self._telling.news(activity_id, owner)
+            asyncio.get_running_loop().call_soon(self._tell, activity_id, owner)
+
+    def _tell(self, activity_id: str, owner: str | None) -> None:
+        if self._leads:
             self.teller.news(activity_id, owner)
 
     def of_subscription(self, subscription_id: str) -> None:

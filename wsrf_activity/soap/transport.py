@@ -41,6 +41,7 @@ from wsrf_activity.soap.dispatch import Dispatcher
 from wsrf_activity.soap.envelope import Envelope, Verbatim
 from wsrf_activity.soap.exchange import Exchange, response
 from wsrf_activity.soap.faults import Fault, SoapProblem
+from wsrf_activity.soap.hanging_up import unless_gone
 from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.ports import Call
@@ -181,7 +182,7 @@ class SoapServer:
             self._replies.begin(work)
             return Response(status_code=202)
         waits = message.body.tag in _LONG or (call.start is not None and call.start.synchronous)
-        return await (_unless_gone(request, work) if waits else work)
+        return await (unless_gone(request, work) if waits else work)
 
     async def _performed(self, message: Envelope, call: Call, exchange: Exchange) -> Response:
         reply = await self._dispatchers[exchange.place].perform(message.body, call)
@@ -374,20 +375,6 @@ def _understood(block: etree._Element, body: etree._Element, place: Place) -> bo
 
 def _not_logged_in() -> NotLoggedIn:
     return NotLoggedIn("log in with the server's token: by HTTP Basic as the password, by Bearer, or by WS-Security")
-
-
-async def _unless_gone(request: Request, work: Awaitable[T]) -> T:
-    """Wait for something, but not for a client that has hung up: many of those would fill the memory."""
-    waiting = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(request.receive())
-    try:
-        await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
-        if not waiting.done():
-            raise ClientDisconnect
-        return waiting.result()
-    finally:
-        waiting.cancel()
-        gone.cancel()
 
 
 def _readable(body: etree._Element) -> str:
