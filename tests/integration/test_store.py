@@ -21,7 +21,7 @@ from tests import databases
 from tests.integration.statements import connection
 from wsrf_activity.model.activity import Activity, new_id
 from wsrf_activity.model.errors import InvalidState, Unavailable
-from wsrf_activity.store import Database, Records, open_database, opening, prepare_database
+from wsrf_activity.store import Database, Records, open_database, opening, pooled, prepare_database
 from wsrf_activity.store.memory import Memory
 from wsrf_activity.testing import StoreContract
 from wsrf_activity.testing.stores.subject import add, get, new
@@ -97,34 +97,37 @@ async def test_what_was_asked_for_before_it_is_closed_is_done(database_url: str)
 
 
 class TestGroupCommit:
-    """SQLite's one writer commits what is waiting in one go."""
+    """Whoever writes commits what is waiting in one go."""
 
     @staticmethod
     async def together(database: Database, *transactions: Any) -> list[Any]:
-        """Run them in one batch: the writer is kept busy until all of them are waiting."""
-        loop, busy, release = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+        """Run them in one batch: the writers are kept busy until all of them are waiting."""
+        loop, release = asyncio.get_running_loop(), threading.Event()
+        first = []
+        for _ in range(pooled.WRITERS if database.shared else 1):
+            busy = asyncio.Event()
 
-        def keep_busy(records: Records) -> None:
-            loop.call_soon_threadsafe(busy.set)
-            assert release.wait(30)
+            def keep_busy(records: Records, busy: asyncio.Event = busy) -> None:
+                loop.call_soon_threadsafe(busy.set)
+                assert release.wait(30)
 
-        first = asyncio.create_task(database.change(keep_busy))
-        await busy.wait()
+            first.append(asyncio.create_task(database.change(keep_busy)))
+            await busy.wait()
         tasks = [asyncio.create_task(database.change(transaction)) for transaction in transactions]
         await asyncio.sleep(0)
         release.set()
-        await first
+        await asyncio.gather(*first)
         return await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def test_one_commit_for_many(self, sqlite: Database) -> None:
+    async def test_one_commit_for_many(self, database: Database) -> None:
         commits: list[object] = []
-        sqlalchemy.event.listen(sqlite._engine, "commit", commits.append)  # type: ignore[attr-defined]
+        sqlalchemy.event.listen(database._engine, "commit", commits.append)  # type: ignore[attr-defined]
         many = [new() for _ in range(100)]
-        await self.together(sqlite, *(lambda records, each=each: records.insert(each, ()) for each in many))
-        assert len(commits) <= 3
-        assert [await get(sqlite, each.id) for each in many] == many
+        await self.together(database, *(lambda records, each=each: records.insert(each, ()) for each in many))
+        assert len(commits) <= 4
+        assert [await get(database, each.id) for each in many] == many
 
-    async def test_one_that_fails_hurts_no_other(self, sqlite: Database) -> None:
+    async def test_one_that_fails_hurts_no_other(self, database: Database) -> None:
         good = [new() for _ in range(4)]
         poor = new()
 
@@ -137,7 +140,7 @@ class TestGroupCommit:
             connection(records).exec_driver_sql("SELECT nonsense")
 
         outcomes = await self.together(
-            sqlite,
+            database,
             lambda records: records.insert(good[0], ()),
             refuses,
             lambda records: records.insert(good[1], ()),
@@ -148,8 +151,8 @@ class TestGroupCommit:
         )
         assert outcomes[::2] == [True] * 4
         assert [type(outcome) for outcome in outcomes[1::2]] == [InvalidState, Unavailable, ZeroDivisionError]
-        assert [await get(sqlite, each.id) for each in good] == good
-        assert await get(sqlite, poor.id) is None
+        assert [await get(database, each.id) for each in good] == good
+        assert await get(database, poor.id) is None
 
     async def test_a_commit_that_fails_fails_all(self, sqlite: Database) -> None:
         await execute(sqlite, "CREATE TABLE parent (id INTEGER PRIMARY KEY)")
@@ -193,7 +196,25 @@ class TestGroupCommit:
 
 
 class TestConnections:
-    """A server database goes away and comes back."""
+    """A server database goes away and comes back, and other servers hold what is wanted here."""
+
+    async def test_who_waits_for_others_keeps_nobody_here_waiting(self, postgresql: Any) -> None:
+        """As many wait for a row as there are threads that commit; what comes after them is committed meanwhile."""
+        with postgresql.database() as url:
+            database = open_database(url)
+            held, free = new(), [new() for _ in range(20)]
+            await add(database, held)
+
+            def change(records: Records) -> None:
+                records.get_to_change(held.id)
+
+            with psycopg.connect(url.replace("+psycopg", "")) as other:
+                other.execute("SELECT id FROM activity WHERE id = %s FOR UPDATE", [held.id])
+                waiting = [asyncio.create_task(database.change(change)) for _ in range(2 * pooled.WRITERS)]
+                await asyncio.wait_for(asyncio.gather(*(add(database, each) for each in free)), 30)
+                assert not any(each.done() for each in waiting)
+            await asyncio.gather(*waiting)
+            await database.close()
 
     async def test_a_connection_that_is_cut_is_replaced(self, postgresql: Any) -> None:
         with postgresql.database() as url:

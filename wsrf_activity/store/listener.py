@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import psycopg
+from psycopg.pq.abc import PGconn
 
 from wsrf_activity.store.notices import CHANNEL, Heard, read_payload
 
@@ -54,21 +55,44 @@ class Listener:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     async def _listen(self) -> None:
+        """Hear until the connection is lost; raises what is wrong with it then."""
         async with await psycopg.AsyncConnection.connect(**self._parameters, autocommit=True) as connection:
             await connection.execute(f"LISTEN {CHANNEL}".encode())
             self._pause = _FIRST_PAUSE
             if self._tried.is_set():
                 self._heard(None)
             self._tried.set()
-            async for notification in connection.notifies():
-                self._hear(notification.payload)
+            await self._follow(connection.pgconn)
+
+    async def _follow(self, connection: PGconn) -> None:
+        """Hear what comes, by a reader of the event loop: psycopg's own way takes several turns of it for each."""
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[None] = loop.create_future()
+
+        def come() -> None:
+            try:
+                connection.consume_input()
+                while notification := connection.notifies():
+                    self._hear(notification.extra.decode())
+            except Exception as error:
+                loop.remove_reader(descriptor)
+                lost.set_exception(error)
+
+        descriptor = connection.socket
+        loop.add_reader(descriptor, come)
+        try:
+            come()  # what came with the answer to LISTEN is not announced again
+            await lost
+        finally:
+            loop.remove_reader(descriptor)
 
     def _hear(self, payload: str) -> None:
+        if payload.startswith(f"{self._own} "):
+            return
         try:
-            sender, notices = read_payload(payload)
+            _, notices = read_payload(payload)
         except ValueError:
             log.warning("what another server says cannot be understood; is it of another version?")
             self._heard(None)
             return
-        if sender != self._own:
-            self._heard(notices)
+        self._heard(notices)

@@ -10,8 +10,8 @@ from sqlalchemy.pool import NullPool
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.base import Database, Transaction
 from wsrf_activity.store.connecting import unavailable
-from wsrf_activity.store.database import STOPPED
 from wsrf_activity.store.notices import Heard
+from wsrf_activity.store.pending import STOPPED
 from wsrf_activity.store.records import Records
 from wsrf_activity.store.tables import metadata
 

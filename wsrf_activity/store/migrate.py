@@ -42,8 +42,17 @@ def form(connection: Connection) -> Form:
 def migrate(engine: Engine) -> None:
     """Bring the tables to this version's form; raises Unavailable where a later version has been here.
 
-    Servers that start at once on a new database take turns: whoever comes second finds the tables made.
+    Servers that start at once on a new database take turns: whoever comes second finds the tables made. Where it fails
+    the engine has no connections left.
     """
+    try:
+        _upgrade(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def _upgrade(engine: Engine) -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_TURN})")

@@ -9,8 +9,9 @@ from sqlalchemy.engine import URL
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.base import Database
 from wsrf_activity.store.connecting import parse_url, unavailable
-from wsrf_activity.store.database import Pooled, Sqlite, prepare
+from wsrf_activity.store.database import Sqlite
 from wsrf_activity.store.memory import Memory
+from wsrf_activity.store.pooled import Pooled, prepare
 
 GROUP = "wsrf_activity.stores"  #: of entry points, named as the scheme of URLs; each is an ``Opener``
 

@@ -123,20 +123,20 @@ class Prepared:
         if len(rows) == 1:
             return self.change(connection, rows[0])
         compiled = self._for(connection.dialect)
-        cursor = _driver(connection).cursor()
+        cursor = driver_of(connection).cursor()
         try:
             cursor.executemany(compiled.sql, [compiled.parameters(values) for values in rows])
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _failed(connection, compiled, error) from error
+            raise failed(connection, compiled.sql, error) from error
         return int(cursor.rowcount)
 
     def _run(self, connection: Connection, values: Values, outcome: Callable[[Any], Any]) -> Any:
         """Run it once, and return what ``outcome`` takes from the driver's cursor."""
         compiled = self._for(connection.dialect)
         try:
-            return outcome(_driver(connection).execute(compiled.sql, compiled.parameters(values)))
+            return outcome(driver_of(connection).execute(compiled.sql, compiled.parameters(values)))
         except connection.dialect.loaded_dbapi.Error as error:
-            raise _failed(connection, compiled, error) from error
+            raise failed(connection, compiled.sql, error) from error
 
     def _for(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)
@@ -164,13 +164,14 @@ def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
     )
 
 
-def _driver(connection: Connection) -> Any:
+def driver_of(connection: Connection) -> Any:
+    """Return the driver's own connection."""
     return connection.connection.driver_connection
 
 
-def _failed(connection: Connection, compiled: _Compiled, error: Exception) -> DBAPIError:
+def failed(connection: Connection, sql: str, error: Exception) -> DBAPIError:
     """Return an error as SQLAlchemy raises it, with the connection given up where it is broken."""
     dialect: Any = connection.dialect
-    if dialect.is_disconnect(error, _driver(connection), None):
+    if dialect.is_disconnect(error, driver_of(connection), None):
         connection.invalidate(error)
-    return DBAPIError(compiled.sql, None, error)
+    return DBAPIError(sql, None, error)

@@ -1,0 +1,247 @@
+"""A server database, PostgreSQL: what waits to be changed is committed together, and reads go past it.
+
+What a transaction does is a function of ``Records``; it may be called again and must have no other effect.
+"""
+
+import asyncio
+import logging
+import secrets
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.store.base import Database, Transaction
+from wsrf_activity.store.connecting import patience, unavailable
+from wsrf_activity.store.link import Link, run_plain
+from wsrf_activity.store.migrate import migrate
+from wsrf_activity.store.notices import CHANNEL, Heard, Notice, payloads
+from wsrf_activity.store.pending import STOPPED, Pending, tell
+from wsrf_activity.store.records import Records
+
+if TYPE_CHECKING:
+    from wsrf_activity.store.listener import Listener
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+BATCH = 256  #: changes that one commit may carry
+WRITERS = 2  #: threads that commit changes together; where one of them waits the other goes on
+READERS = 6  #: threads that read, and that do by itself what could not be done together with others
+_LOCK_PATIENCE = 0.25  #: seconds that a batch waits for a row; below the time after which PostgreSQL sees a deadlock
+_DEADLOCKS = 10  #: in a row that a transaction may be the victim of
+
+
+def prepare(url: URL) -> None:
+    """Bring the tables to this version's form."""
+    migrate(_engine(url))
+
+
+def _engine(url: URL) -> Engine:
+    return create_engine(url, poolclass=NullPool, connect_args=patience(url))
+
+
+class NoAnswer(Unavailable):
+    """The database cannot be reached, or did not say whether it has committed: to ask anew at once is of no use."""
+
+
+class Pooled(Database):
+    """A server database, used by threads that have a connection each."""
+
+    def __init__(self, url: URL) -> None:
+        self._patience = patience(url)
+        self._engine = _engine(url)
+        migrate(self._engine)
+        self._queue: deque[Pending[Any]] = deque()
+        self._lock = threading.Lock()  #: of the queue, and of how many write
+        self._writing = 0
+        self._own = threading.local()
+        self._links: list[Link] = []
+        self._writers = ThreadPoolExecutor(WRITERS, "database-writer", self._link, (_LOCK_PATIENCE,))
+        self._readers = ThreadPoolExecutor(READERS, "database", self._link)
+        self._hurried = ThreadPoolExecutor(1, "database-at-once", self._link)
+        self._closed = False
+        self._name = secrets.token_hex(8)  #: what tells our notices from those of others
+        self._listener: Listener | None = None
+        self._doubt: Callable[[], object] = lambda: None  #: called where a commit was not answered; from any thread
+
+    async def change(self, transaction: Transaction[T]) -> T:
+        if self._closed:
+            raise Unavailable(STOPPED)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._lock:
+            self._queue.append(Pending(transaction, loop, future))
+            more = self._writing < WRITERS
+            self._writing += more
+        if more:
+            self._writers.submit(self._write)
+        return await future
+
+    async def read(self, transaction: Transaction[T]) -> T:
+        if self._closed:
+            raise Unavailable(STOPPED)
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, transaction)
+
+    @property
+    def shared(self) -> bool:
+        return True
+
+    async def change_at_once(self, transaction: Transaction[T]) -> T:
+        if self._closed:
+            raise Unavailable(STOPPED)
+        return await asyncio.get_running_loop().run_in_executor(self._hurried, self._change_alone, transaction)
+
+    async def listen(self, heard: Heard) -> None:
+        from wsrf_activity.store.listener import Listener  # noqa: PLC0415 - psycopg is there only with its extra
+
+        loop = asyncio.get_running_loop()
+        self._doubt = lambda: loop.call_soon_threadsafe(heard, None)
+        _, parameters = self._engine.dialect.create_connect_args(self._engine.url)
+        self._listener = Listener({**self._patience, **parameters}, self._name, heard)
+        await self._listener.start()
+
+    async def close(self) -> None:
+        self._closed = True
+        if self._listener is not None:
+            await self._listener.stop()
+        for threads in (self._writers, self._readers, self._hurried):  # what a writer gives up the readers get
+            await asyncio.to_thread(threads.shutdown)
+        for link in self._links:
+            link.close()
+
+    def _link(self, lock_patience: float | None = None) -> None:
+        """Give a new thread a connection of its own."""
+        self._own.link = Link(self._engine, lock_patience)
+        self._links.append(self._own.link)
+
+    def _write(self) -> None:
+        """Commit what waits, all of it at once, until nothing does."""
+        while batch := self._next_batch():
+            try:
+                self._commit_together(batch)
+            except Exception as error:  # of ours: nobody is to wait for ever
+                log.exception("changes cannot be committed")
+                _fail(batch, error)
+
+    def _next_batch(self) -> list[Pending[Any]]:
+        with self._lock:
+            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
+            self._writing -= not batch
+        return batch
+
+    def _commit_together(self, batch: Sequence[Pending[Any]]) -> None:
+        """Commit changes together. Where that fails before the commit, each is tried again by itself and has its own
+        error: what one of them does, or waits for, is no concern of the others.
+        """
+        try:
+            results = self._retrying(partial(self._commit, [each.transaction for each in batch]))
+        except NoAnswer as error:
+            _fail(batch, error)
+        except Exception as error:
+            if len(batch) == 1 and not isinstance(error, SQLAlchemyError):
+                _fail(batch, error)
+                return
+            for each in batch:
+                self._readers.submit(self._do_alone, each)
+        else:
+            for each, result in zip(batch, results, strict=True):
+                each.result = result
+            tell(batch)
+
+    def _do_alone(self, pending: Pending[Any]) -> None:
+        try:
+            pending.result = self._change_alone(pending.transaction)
+        except Exception as error:
+            pending.error = error
+        tell([pending])
+
+    def _change_alone(self, transaction: Transaction[T]) -> T:
+        """Run a transaction; once more where the database has ended it since it and another waited for each other."""
+        commit = partial(self._retrying, partial(self._commit, [transaction]))
+        with unavailable():
+            for _ in range(_DEADLOCKS):
+                try:
+                    [result] = commit()
+                except SQLAlchemyError as error:
+                    if not _is_deadlock(error):
+                        raise
+                else:
+                    return result
+            [result] = commit()
+            return result
+
+    def _read(self, transaction: Transaction[T]) -> T:
+        def read(connection: Connection) -> T:
+            with connection.begin():  # SQLAlchemy's own: the driver begins none
+                return transaction(Records(connection))
+
+        with unavailable():
+            return self._retrying(read, reads=True)
+
+    def _retrying(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
+        """Do something on this thread's connection; once more on a new one where that was lost while nobody used it,
+        or before the commit.
+        """
+        link: Link = self._own.link
+        try:
+            try:
+                return work(_connect(link, reads))
+            except SQLAlchemyError:
+                if not link.is_lost():
+                    raise
+            return work(_connect(link, reads))
+        except NoAnswer:
+            link.close()
+            raise
+
+    def _commit(self, transactions: Sequence[Transaction[T]], connection: Connection) -> list[T]:
+        notices: list[Notice] = []
+        with connection.begin() as begun:
+            records = Records(connection, notices)
+            results = [transaction(records) for transaction in transactions]
+            try:
+                with unavailable():
+                    self._announce(connection, notices)
+                    begun.commit()
+            except Unavailable as error:
+                # It may be committed all the same. Others hear of it then; here nobody would.
+                if notices and not self._closed:
+                    self._doubt()
+                raise NoAnswer(str(error)) from error.__cause__
+        return results
+
+    def _announce(self, connection: Connection, notices: Sequence[Notice]) -> None:
+        """Tell other servers, and commit in the same message to the database."""
+        quoted = (payload.replace("'", "''") for payload in payloads(self._name, notices))
+        said = [f"NOTIFY {CHANNEL}, '{each}';" for each in quoted]
+        if said:
+            run_plain(connection, " ".join([*said, "COMMIT"]))
+
+
+def _connect(link: Link, reads: bool) -> Connection:
+    try:
+        with unavailable():
+            return link.connect(reads=reads)
+    except Unavailable as error:
+        raise NoAnswer(str(error)) from error.__cause__
+
+
+def _fail(batch: Sequence[Pending[Any]], error: Exception) -> None:
+    for each in batch:
+        each.error = error
+    tell(batch)
+
+
+def _is_deadlock(error: BaseException) -> bool:
+    """Whether PostgreSQL has ended a transaction for another one's sake (SQLSTATE 40P01)."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) == "40P01"
