@@ -24,7 +24,10 @@ _SERVED = {
 
 
 class ActivitySoap(ProtocolBase):
-    """Messages come in as the child of Body, already checked against the schemas, and go out as one."""
+    """Messages come in as the child of Body, already checked against the schemas, and go out as one.
+
+    So there is nothing to read or write here: a method takes that element itself and returns one.
+    """
 
     mime_type = "text/xml"
 
@@ -45,14 +48,6 @@ class ActivitySoap(ProtocolBase):
         names = {body: own.get(body, operation.name) for body, operation in self._place.operations.items()}
         self._methods = {body: methods[name] for body, name in names.items()}
 
-    def create_in_document(self, ctx: Any, in_string_encoding: str | None = None) -> None:
-        """The transport has parsed the message."""
-
-    def decompose_incoming_envelope(self, ctx: Any, message: object = None) -> None:
-        """An operation is named by the body's element."""
-        ctx.in_body_doc = ctx.in_document
-        ctx.method_request_string = ctx.in_body_doc.tag
-
     def generate_method_contexts(self, ctx: Any) -> list[Any]:
         """Find the method of the body's element, whatever its namespace.
 
@@ -63,17 +58,6 @@ class ActivitySoap(ProtocolBase):
             raise ResourceNotFoundError(ctx.method_request_string)
         ctx.descriptor = descriptor
         return [ctx]
-
-    def deserialize(self, ctx: Any, message: object) -> None:
-        """A method takes the element itself."""
-        ctx.in_object = ctx.in_body_doc
-
-    def serialize(self, ctx: Any, message: object) -> None:
-        """A method returns the element itself."""
-        ctx.out_document = ctx.out_object[0]
-
-    def create_out_string(self, ctx: Any, out_string_encoding: str | None = None) -> None:
-        """The transport writes the envelope, whose headers it knows."""
 
 
 def application(place: Place) -> Application:

@@ -1,5 +1,6 @@
 """The routes. What is SOAP is passed on; each request is checked for its host, and most for who calls."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,9 +18,12 @@ from wsrf_activity.model.addresses import Resource, is_id
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.web import catalogue, grassroots, pages, results, updates
 from wsrf_activity.web.faces import Faces
-from wsrf_activity.web.security import CHALLENGE, Gate
+from wsrf_activity.web.security import CHALLENGE
 
 _SOAP_TYPES = ("text/xml", "application/soap+xml", "multipart/related")
+#: Where SOAP is POSTed to. What is no id of ours is one here: SOAP has a fault for it.
+_SOAP = re.compile(r"/(activity|subscription|pullpoint|service(?=/))(?:/(.*))?", re.DOTALL)
+_WITH_SOAP = ["GET", "POST"]  #: POST is answered in front of the routes, which name it for those who ask what is allowed
 _Face = Callable[[Faces, Principal, Request], Awaitable[Response]]
 #: How one activity, and many, are shown to who asks for it so; to who asks for nothing, as here is usual.
 _PROFILES: dict[str, tuple[_Face, _Face]] = {
@@ -42,22 +46,41 @@ class _Routes:
 
     faces: Faces
 
-    async def activity(self, request: Request) -> Response:
-        """Answer at the service's or an activity's address."""
-        return await (self.post(request, Resource.ACTIVITY) if request.method == "POST" else self.get(request))
+    async def soap(self, request: Request, word: str, rest: str | None) -> Response:
+        """Answer a POST at an address of the kind that ``word`` names; ``rest`` is what follows it there."""
+        if word != "service":
+            return await self.post(request, Resource(word), rest or None)
+        name = rest or ""
+        if name not in self.faces.soap.services:
+            return self.faces.soap.refuse(request, self._unknown_service(name), 404, {})
+        return await self.post(request, Resource.ACTIVITY, None, name)
+
+    async def post(
+        self, request: Request, resource: Resource, identifier: str | None, service: str | None = None
+    ) -> Response:
+        """Answer SOAP at an address of that kind, or at a service's."""
+        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content_type not in _SOAP_TYPES:
+            problem = errors.Refused(f"content type {content_type!r} is not SOAP; accepted: {', '.join(_SOAP_TYPES)}")
+            return self.faces.soap.refuse(request, problem, 415, {})
+        caller = self.faces.gate.caller(request)
+        try:
+            if caller is None and "authorization" in request.headers:
+                raise errors.NotLoggedIn("the credentials are wrong: the password is the server's token")
+            return await self.faces.soap.answer(request, caller, resource, identifier, service)
+        except errors.NotLoggedIn as problem:
+            return self.faces.soap.refuse(request, problem, 401, {"www-authenticate": CHALLENGE})
 
     async def subscription(self, request: Request) -> Response:
         """Answer at the address of a subscription, or of all."""
-        return await self._soap_alone(request, Resource.SUBSCRIPTION)
+        return self._described_alone(request, Resource.SUBSCRIPTION)
 
     async def pull_point(self, request: Request) -> Response:
         """Answer at the address of a pull point, or where they are made."""
-        return await self._soap_alone(request, Resource.PULL_POINT)
+        return self._described_alone(request, Resource.PULL_POINT)
 
-    async def _soap_alone(self, request: Request, resource: Resource) -> Response:
-        """Answer SOAP, and its description to everybody; there are no pages."""
-        if request.method == "POST":
-            return await self.post(request, resource)
+    def _described_alone(self, request: Request, resource: Resource) -> Response:
+        """Answer the description to everybody; there are no pages."""
         described = self.faces.soap.describe(request, resource)
         if described is None:
             raise HTTPException(405, headers={"Allow": "POST"})
@@ -71,30 +94,13 @@ class _Routes:
         """Answer at the address of a service that has a WSDL of its own."""
         name = request.path_params["name"]
         if name not in self.faces.soap.services:
-            known = f"{self.faces.addresses.interfaces} lists those that there are"
-            problem = errors.UnknownService(f"there is no service {name!r} with a WSDL of its own; {known}")
-            if request.method == "POST":
-                return self.faces.soap.refuse(request, problem, 404, {})
-            return PlainTextResponse(f"{problem}\n", 404)
-        if request.method == "POST":
-            return await self.post(request, Resource.ACTIVITY, name)
+            return PlainTextResponse(f"{self._unknown_service(name)}\n", 404)
         described = self.faces.soap.describe(request, Resource.ACTIVITY, name)
         return described or catalogue.service(self.faces, request, self.faces.soap.services[name])
 
-    async def post(self, request: Request, resource: Resource, service: str | None = None) -> Response:
-        """Answer SOAP at an address of that kind, or at a service's."""
-        content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if content_type not in _SOAP_TYPES:
-            problem = errors.Refused(f"content type {content_type!r} is not SOAP; accepted: {', '.join(_SOAP_TYPES)}")
-            return self.faces.soap.refuse(request, problem, 415, {})
-        caller = self.faces.gate.caller(request)
-        try:
-            if caller is None and "authorization" in request.headers:
-                raise errors.NotLoggedIn("the credentials are wrong: the password is the server's token")
-            identifier = request.path_params.get("id") or None
-            return await self.faces.soap.answer(request, caller, resource, identifier, service)
-        except errors.NotLoggedIn as problem:
-            return self.faces.soap.refuse(request, problem, 401, {"www-authenticate": CHALLENGE})
+    def _unknown_service(self, name: str) -> errors.UnknownService:
+        known = f"{self.faces.addresses.interfaces} lists those that there are"
+        return errors.UnknownService(f"there is no service {name!r} with a WSDL of its own; {known}")
 
     async def get(self, request: Request) -> Response:
         """Answer the description to everybody, pages to those who may see them."""
@@ -148,25 +154,24 @@ class _Routes:
 def application(faces: Faces) -> ASGIApp:
     """Return the whole as one ASGI application."""
     to = _Routes(faces)
-    # The first match answers, so what is called most comes first.
     routes: list[BaseRoute] = [
-        Route("/activity/{id}", to.activity, methods=["GET", "POST"]),
-        Route("/activity", to.activity, methods=["GET", "POST"]),
+        Route("/activity/{id}", to.get, methods=_WITH_SOAP),
+        Route("/activity", to.get, methods=_WITH_SOAP),
         Route("/activity/{id}/result/{name}", to.result, methods=["GET"]),
-        Route("/activity/{id:path}", to.activity, methods=["GET", "POST"]),  # no id of ours: SOAP has a fault for it
-        Route("/service/{name:path}", to.service, methods=["GET", "POST"]),
+        Route("/activity/{id:path}", to.get, methods=_WITH_SOAP),
+        Route("/service/{name:path}", to.service, methods=_WITH_SOAP),
         Route("/service", to.services, methods=["GET"]),
         Route("/", to.services, methods=["GET"]),  # for whoever has no more than the server's address
-        Route("/subscription/{id:path}", to.subscription, methods=["GET", "POST"]),
-        Route("/subscription", to.subscription, methods=["GET", "POST"]),
-        Route("/pullpoint/{id:path}", to.pull_point, methods=["GET", "POST"]),
-        Route("/pullpoint", to.pull_point, methods=["GET", "POST"]),
+        Route("/subscription/{id:path}", to.subscription, methods=_WITH_SOAP),
+        Route("/subscription", to.subscription, methods=_WITH_SOAP),
+        Route("/pullpoint/{id:path}", to.pull_point, methods=_WITH_SOAP),
+        Route("/pullpoint", to.pull_point, methods=_WITH_SOAP),
         Route("/input", to.upload, methods=["PUT"]),
         Route("/health", to.health),
         WebSocketRoute("/updates", to.updates),
     ]
     handlers: dict[Any, Any] = {errors.Problem: _plain_problem, ClientDisconnect: _gone, 405: _other_method}
-    return _HostChecked(Starlette(routes=routes, exception_handlers=handlers), faces.gate)
+    return _Front(to, Starlette(routes=routes, exception_handlers=handlers))
 
 
 def _check_id(request: Request) -> None:
@@ -192,18 +197,30 @@ async def _gone(request: Request, problem: Exception) -> Response:
     return Response(status_code=400)
 
 
-class _HostChecked:
-    """Turns away what was meant for another host."""
+class _Front:
+    """Meets every request: turns away what was meant for another host, and answers SOAP without looking for a route.
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
-        self._app = app
-        self._gate = gate
+    Most requests are SOAP, and of their addresses there are four kinds; nothing that the rest needs between here and
+    its handler (routes tried one by one, exceptions made answers) is needed on the way of a SOAP message.
+    """
+
+    def __init__(self, to: _Routes, others: ASGIApp) -> None:
+        self._to = to
+        self._others = others
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self._app
-        if scope["type"] in ("http", "websocket") and not self._gate.admits_host(HTTPConnection(scope)):
-            if scope["type"] == "websocket":
-                await WebSocket(scope, receive, send).close()
-                return
+        kind = scope["type"]
+        if kind == "http":
+            await self._answer(Request(scope, receive, send), scope, receive, send)
+        elif kind == "websocket" and not self._to.faces.gate.admits_host(HTTPConnection(scope)):
+            await WebSocket(scope, receive, send).close()
+        else:
+            await self._others(scope, receive, send)
+
+    async def _answer(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._others
+        if not self._to.faces.gate.admits_host(request):
             app = PlainTextResponse("this server is not known by that name; see its base_url setting\n", 421)
+        elif scope["method"] == "POST" and (soap := _SOAP.fullmatch(scope["path"])):
+            app = await self._to.soap(request, soap[1], soap[2])
         await app(scope, receive, send)
