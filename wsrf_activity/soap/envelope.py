@@ -14,28 +14,21 @@ from wsrf_activity.soap.faults import MUST_UNDERSTAND, SENDER, Fault, SoapProble
 MAX_HEADERS = 100  #: header blocks that one message may have
 
 
-@dataclass(frozen=True, slots=True)
 class Version:
-    """One version of SOAP over HTTP."""
+    """One version of SOAP over HTTP; there are two, compared by identity."""
 
-    namespace: str
-    media_type: str
-    ultimate: frozenset[str]  #: roles that are us
-
-    @property
-    def is_12(self) -> bool:
-        """Whether it is SOAP 1.2."""
-        return self.namespace == ns.S12
-
-    @property
-    def prefix(self) -> str:
-        """The prefix of its namespace: one for each, since names in the content of a fault use both."""
-        return "soap12" if self.is_12 else "soap"
-
-    @property
-    def role_attribute(self) -> str:
-        """The attribute that says for whom a header block is."""
-        return f"{{{self.namespace}}}{'role' if self.is_12 else 'actor'}"
+    def __init__(self, namespace: str, media_type: str, ultimate: frozenset[str]) -> None:
+        """Make one; ``ultimate`` are the roles that are us."""
+        self.namespace = namespace
+        self.media_type = media_type
+        self.ultimate = ultimate
+        self.is_12 = namespace == ns.S12
+        #: The prefix of its namespace: one for each, since names in the content of a fault use both.
+        self.prefix = "soap12" if self.is_12 else "soap"
+        #: The attributes that say for whom a header block is, and whether it has to be understood.
+        self.role_attribute = f"{{{namespace}}}{'role' if self.is_12 else 'actor'}"
+        self.must_understand = f"{{{namespace}}}mustUnderstand"
+        self.envelope, self.header, self.body = (f"{{{namespace}}}{name}" for name in ("Envelope", "Header", "Body"))
 
 
 SOAP11 = Version(ns.S11, "text/xml", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}))
@@ -43,6 +36,7 @@ SOAP12 = Version(
     ns.S12, "application/soap+xml", frozenset({"", f"{ns.S12}/role/next", f"{ns.S12}/role/ultimateReceiver"})
 )
 VERSIONS = {version.namespace: version for version in (SOAP11, SOAP12)}
+_BY_ENVELOPE = {version.envelope: version for version in (SOAP11, SOAP12)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +73,11 @@ class Verbatim:
 
 def read(root: etree._Element, now: datetime) -> Envelope:
     """Take a message apart; raises SoapProblem for what is no SOAP message."""
-    name = etree.QName(root)
-    if name.localname != "Envelope":
-        raise sender(f"the root element must be a SOAP Envelope, not {name.localname}", now, "NotSoap")
-    version = VERSIONS.get(name.namespace or "")
+    version = version_of(root)
     if version is None:
+        name = etree.QName(root).localname
+        if name != "Envelope":
+            raise sender(f"the root element must be a SOAP Envelope, not {name}", now, "NotSoap")
         raise _version_mismatch()
     header, body = _parts(root, version, now)
     if _has_text(root) or _has_text(header) or _has_text(body):
@@ -100,13 +94,12 @@ def read(root: etree._Element, now: datetime) -> Envelope:
 
 def version_of(root: etree._Element) -> Version | None:
     """Return the version of SOAP that a message is in, None where it is in none that is spoken here."""
-    name = etree.QName(root)
-    return VERSIONS.get(name.namespace or "") if name.localname == "Envelope" else None
+    return _BY_ENVELOPE.get(root.tag)
 
 
 def must_understand(block: etree._Element, version: Version) -> bool:
     """Whether a header block has to be understood or refused."""
-    flag = (block.get(f"{{{version.namespace}}}mustUnderstand") or "").strip()
+    flag = (block.get(version.must_understand) or "").strip()
     return flag == "1" or (version.is_12 and flag == "true")
 
 
@@ -125,11 +118,11 @@ def not_understood(block: etree._Element, version: Version) -> SoapProblem:
 
 def message(version: Version, headers: Iterable[etree._Element], body: etree._Element) -> etree._Element:
     """Put a message together."""
-    envelope = etree.Element(f"{{{version.namespace}}}Envelope", nsmap={version.prefix: version.namespace})
+    envelope = etree.Element(version.envelope, nsmap={version.prefix: version.namespace})
     blocks = list(headers)
     if blocks:
-        etree.SubElement(envelope, f"{{{version.namespace}}}Header").extend(blocks)
-    etree.SubElement(envelope, f"{{{version.namespace}}}Body").append(body)
+        etree.SubElement(envelope, version.header).extend(blocks)
+    etree.SubElement(envelope, version.body).append(body)
     return envelope
 
 
@@ -176,9 +169,9 @@ def _parts(
     header: etree._Element | None = None
     body: etree._Element | None = None
     for child in root:
-        if child.tag == f"{{{version.namespace}}}Header" and header is None and body is None:
+        if child.tag == version.header and header is None and body is None:
             header = child
-        elif child.tag == f"{{{version.namespace}}}Body" and body is None:
+        elif child.tag == version.body and body is None:
             body = child
         else:
             raise sender(f"an Envelope has one Header at most, then one Body; found {child.tag}", now, "NotSoap")
@@ -189,8 +182,13 @@ def _has_text(element: etree._Element | None) -> bool:
     """Whether there is text where only elements belong."""
     if element is None:
         return False
-    texts = (element.text, *(child.tail for child in element))
-    return any(text and not text.isspace() for text in texts)
+    if _says(element.text):
+        return True
+    return any(_says(child.tail) for child in element)
+
+
+def _says(text: str | None) -> bool:
+    return bool(text) and not text.isspace()
 
 
 def _version_mismatch() -> SoapProblem:
