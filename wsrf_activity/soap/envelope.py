@@ -188,7 +188,7 @@ def _has_text(element: etree._Element | None) -> bool:
 
 
 def _says(text: str | None) -> bool:
-    return bool(text) and not text.isspace()
+    return text is not None and text != "" and not text.isspace()
 
 
 def _version_mismatch() -> SoapProblem:

@@ -23,7 +23,7 @@ from wsrf_activity.web.security import CHALLENGE
 _SOAP_TYPES = ("text/xml", "application/soap+xml", "multipart/related")
 #: Where SOAP is POSTed to. What is no id of ours is one here: SOAP has a fault for it.
 _SOAP = re.compile(r"/(activity|subscription|pullpoint|service(?=/))(?:/(.*))?", re.DOTALL)
-_WITH_SOAP = ["GET", "POST"]  #: POST is answered in front of the routes, which name it for those who ask what is allowed
+_WITH_SOAP = ["GET", "POST"]  #: POST is answered in front of the routes, which only say that it is allowed
 _Face = Callable[[Faces, Principal, Request], Awaitable[Response]]
 #: How one activity, and many, are shown to who asks for it so; to who asks for nothing, as here is usual.
 _PROFILES: dict[str, tuple[_Face, _Face]] = {
