@@ -154,6 +154,17 @@ class TestGroupCommit:
         assert [await get(database, each.id) for each in good] == good
         assert await get(database, poor.id) is None
 
+    async def test_one_that_changes_nothing_has_nothing_to_take_back(self, sqlite: Database) -> None:
+        good, runs = new(), []
+
+        def refuses(records: Records) -> None:
+            runs.append(records.get(good.id))
+            raise InvalidState("no", "Queued")
+
+        stored, refused = await self.together(sqlite, lambda records: records.insert(good, ()), refuses)
+        assert (stored, type(refused)) == (True, InvalidState)
+        assert runs == [good]  # once: nobody else had to be done again for its sake
+
     async def test_a_commit_that_fails_fails_all(self, sqlite: Database) -> None:
         await execute(sqlite, "CREATE TABLE parent (id INTEGER PRIMARY KEY)")
         await execute(sqlite, "CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)")

@@ -6,11 +6,12 @@ What a transaction does is a function of ``Records``; it may be called again and
 import asyncio
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.base import Database, Transaction
@@ -18,6 +19,7 @@ from wsrf_activity.store.connecting import unavailable
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import Heard
 from wsrf_activity.store.pending import STOPPED, Pending, tell
+from wsrf_activity.store.prepared import Prepared
 from wsrf_activity.store.records import Records
 
 T = TypeVar("T")
@@ -92,37 +94,72 @@ class Sqlite(Database):
         return batch, False
 
 
+class _Spoilt(Exception):
+    """A change has failed and left something of it in its transaction."""
+
+
 def _commit_together(connection: Connection, batch: Sequence[Pending[Any]]) -> None:
-    """Commit a batch at once; one that fails takes back its own part, and all where the commit itself fails."""
+    """Commit a batch at once; one that fails takes back its own part, and all where the commit itself fails.
+
+    Hardly one fails once it has changed something, while a savepoint for each would copy every page that it touches.
+    So these come only where one has failed: then all is taken back, and done once more.
+    """
     try:
-        with unavailable(), connection.begin():
-            for waiting in batch:
-                _run_apart(connection, waiting)
+        try:
+            _commit(connection, batch, _run)
+        except _Spoilt:
+            _commit(connection, batch, _run_apart)
     except Exception as error:
         # SQLAlchemy takes a transaction whose commit has failed for over; SQLite may have it open still.
-        driver: Any = connection.connection.driver_connection
-        driver.rollback()
+        _driver(connection).rollback()
         for waiting in batch:
             waiting.error = waiting.error or error
 
 
-def _run_apart(connection: Connection, waiting: Pending[Any]) -> None:
-    """Run one change of a batch. Its failure is its own unless that has cost the whole transaction: a full disk may.
+def _commit(
+    connection: Connection, batch: Sequence[Pending[Any]], run: Callable[[Connection, Pending[Any]], None]
+) -> None:
+    with unavailable(), connection.begin():
+        for waiting in batch:
+            waiting.error = None
+            run(connection, waiting)
 
-    The savepoint is plain SQL: those of SQLAlchemy are compiled anew each time, for a third of the writer's time.
+
+def _run(connection: Connection, waiting: Pending[Any]) -> None:
+    """Run one change of a batch; raises _Spoilt where it fails, unless it is seen to have changed nothing."""
+    driver = _driver(connection)
+    before = driver.total_changes
+    try:
+        waiting.result = waiting.transaction(Records(connection))
+    except SQLAlchemyError as error:
+        raise _Spoilt from error  # a full disk, for one, may have cost the whole transaction
+    except Exception as error:
+        if driver.total_changes != before:
+            raise _Spoilt from error
+        waiting.error = error
+
+
+def _run_apart(connection: Connection, waiting: Pending[Any]) -> None:
+    """Run one change of a batch. Its failure is its own unless that has cost the whole transaction.
+
+    The savepoint is plain SQL: those of SQLAlchemy are compiled anew each time.
     """
+    driver = _driver(connection)
     connection.exec_driver_sql("SAVEPOINT change")
     try:
         with unavailable():
             waiting.result = waiting.transaction(Records(connection))
         connection.exec_driver_sql("RELEASE change")
     except Exception as error:
-        driver: Any = connection.connection.driver_connection
         if not driver.in_transaction:
             raise
         connection.exec_driver_sql("ROLLBACK TO change")
         connection.exec_driver_sql("RELEASE change")
         waiting.error = error
+
+
+def _driver(connection: Connection) -> Any:
+    return connection.connection.driver_connection
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
@@ -140,4 +177,7 @@ def _begin_sqlite(connection: Connection) -> None:
     A reader begins none: each of its statements sees what is committed by then.
     """
     if not connection.get_execution_options().get("reads_only"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        _BEGIN.change(connection, {})
+
+
+_BEGIN = Prepared(text("BEGIN IMMEDIATE"))
