@@ -110,4 +110,4 @@ def prepare(scale: Scale) -> Iterator[Bench]:
         yield Bench(acts, goals, (Curve(title, "waiters", "ms, median", (_WAITER, _NOTIFY), points, value),))
 
 
-ROW = Row("ends", "from the commit of an end to those who wait for it, SQLite", prepare, ("httpx", "httpcore"))
+ROW = Row("ends", "from the commit of an end to those who wait for it, SQLite", prepare, ("h11",))

@@ -47,4 +47,4 @@ def prepare(scale: Scale) -> Iterator[Bench]:
         yield Bench(acts, goals, (curve,))
 
 
-ROW = Row("notify", "from the durable log to consumers, SQLite", prepare, ("httpx", "httpcore", "sniffio"), rounds=5)
+ROW = Row("notify", "from the durable log to consumers, SQLite", prepare, ("h11",), rounds=5)

@@ -10,27 +10,27 @@ import re
 import ssl
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import h11
 import httpx
 
 from wsrf_activity.model.errors import Refused
-from wsrf_activity.notify.connections import Connection, Connections, Place
+from wsrf_activity.notify.connections import Connections
 from wsrf_activity.notify.names import Names, Resolve, resolve
 from wsrf_activity.notify.policy import SCHEMES, CallbackPolicy, IPAddress
+from wsrf_activity.notify.posting import Answer, Broken, Connection, Place, Unreachable
 
 MAX_URL = 2048  #: characters
 RESOLVED_WITHIN = 5.0  #: seconds
-CONNECTED_WITHIN = 5.0  #: seconds, for each address that a name has
 ANSWERED_WITHIN = 30.0  #: seconds for one attempt, all in all
-MAX_ANSWER = 1 << 16  #: bytes of an answer that are read
 MAX_ADDRESSES = 8  #: of a name, that are tried; all are checked
 PAUSES = (1.0, 5.0, 25.0)  #: seconds before the second and each later attempt
 
 log = logging.getLogger(__name__)
 _NAME = re.compile(r"[a-z0-9._-]+")
 _PORTS = {"http": 80, "https": 443}
-_UNREACHABLE = (httpx.ConnectError, httpx.ConnectTimeout)
-_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+_ADDRESSES = 4096  #: that are read once, though many messages go there
 
 
 class CallbackRefused(Refused):
@@ -47,14 +47,6 @@ class CallbackFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    content: bytes  #: or its beginning, where it is longer than is read
-
-
-@dataclass(frozen=True, slots=True)
 class Target:
     """An address that may be called, and where it has been found."""
 
@@ -65,6 +57,11 @@ class Target:
     def host(self) -> str:
         """The name in the URL, as certificates and rules write it."""
         return _host(self.url)
+
+    @property
+    def named(self) -> str:
+        """What the header Host says: the name, and the port where it is not the usual one."""
+        return self.url.netloc.decode("ascii")
 
     @property
     def places(self) -> list[Place]:
@@ -131,12 +128,12 @@ class Callbacks:
             try:
                 async with self._turn:
                     return (await self._afresh(target, content, headers)).status
-            except _UNREACHABLE:
+            except Unreachable:
                 await asyncio.sleep(pause)
         try:
             async with self._turn:
                 return (await self._afresh(target, content, headers)).status
-        except _UNREACHABLE as error:
+        except Unreachable as error:
             raise _unreachable(target, error) from None
 
     async def push(
@@ -158,7 +155,7 @@ class Callbacks:
                 return await self._afresh(target, content, headers)
         except TimeoutError:
             raise CallbackFailed("no answer in time", f"no answer in {within:g} s") from None
-        except _UNREACHABLE as error:
+        except Unreachable as error:
             raise _unreachable(target, error) from None
 
     async def close(self) -> None:
@@ -179,7 +176,7 @@ class Callbacks:
         for place in others:
             try:
                 return await self._exchange(await self._connections.fresh(place), target, content, headers)
-            except _UNREACHABLE:
+            except Unreachable:
                 continue
         return await self._exchange(await self._connections.fresh(last), target, content, headers)
 
@@ -187,75 +184,28 @@ class Callbacks:
         self, connection: Connection, target: Target, content: bytes, headers: Mapping[str, str]
     ) -> Answer:
         """Send on one connection, and keep it where it can be used again."""
-        keep, response = False, None
         try:
             async with asyncio.timeout(ANSWERED_WITHIN):
-                response = await connection.transport.handle_async_request(
-                    _request(connection.place, target, content, headers)
-                )
-                body, whole = await _read(response)
-            keep = whole and _stays(response) and headers.get("connection") != "close"
-            return Answer(response.status_code, body)
+                return await connection.post(target.url.raw_path, {"host": target.named, **headers}, content)
         except TimeoutError:
             raise CallbackFailed("no answer in time", f"no answer in {ANSWERED_WITHIN:g} s") from None
-        except _UNREACHABLE:
-            raise
-        except httpx.HTTPError as error:
-            if connection.until and response is None and isinstance(error, _BROKEN):
+        except h11.LocalProtocolError as error:
+            raise CallbackFailed(str(error), "what is to be sent, perhaps the credentials, is no HTTP") from None
+        except Broken as error:
+            if connection.until and error.unheard:
                 raise _Stale from None
-            raise _unreadable(error) from None
+            raise CallbackFailed(str(error), "the consumer closed the connection, or did not answer in HTTP") from None
         finally:
-            if keep:
-                self._connections.keep(connection)
-            else:
-                await connection.transport.aclose()
+            self._connections.keep(connection)
 
 
 class _Stale(Exception):
     """A connection that was kept did not last until the answer."""
 
 
-def _request(place: Place, target: Target, content: bytes, headers: Mapping[str, str]) -> httpx.Request:
-    """Make a request. The name is what TLS and the Host header are about, the address where to connect."""
-    return httpx.Request(
-        "POST",
-        target.url.copy_with(host=place.address),
-        headers={"host": target.url.netloc.decode("ascii"), **headers},
-        content=content,
-        extensions={
-            "sni_hostname": target.host,
-            "timeout": httpx.Timeout(None, connect=CONNECTED_WITHIN).as_dict(),
-        },
-    )
-
-
-async def _read(response: httpx.Response) -> tuple[bytes, bool]:
-    """Return the content of an answer, and whether that is all of it."""
-    taken = bytearray()
-    try:
-        async for chunk in response.aiter_raw():
-            taken += chunk
-            if len(taken) > MAX_ANSWER:
-                return bytes(taken[:MAX_ANSWER]), False
-    finally:
-        await response.aclose()
-    return bytes(taken), True
-
-
-def _stays(response: httpx.Response) -> bool:
-    """Whether the other side leaves the connection open."""
-    said = response.headers.get("connection", "").lower()
-    return response.extensions.get("http_version") == b"HTTP/1.1" and "close" not in said
-
-
 def _unreachable(target: Target, error: Exception) -> CallbackFailed:
     why = ", or its certificate is not valid for its name" if target.url.scheme == "https" else ""
     return CallbackFailed(f"nobody could be connected to: {error!r}", f"the consumer cannot be connected to{why}")
-
-
-def _unreadable(error: httpx.HTTPError) -> CallbackFailed:
-    text = f"{type(error).__name__}: {error}"
-    return CallbackFailed(text, "the consumer closed the connection, or did not answer in HTTP")
 
 
 def _host(url: httpx.URL) -> str:
@@ -266,6 +216,7 @@ def _port(url: httpx.URL) -> int:
     return url.port or _PORTS[url.scheme]
 
 
+@lru_cache(_ADDRESSES)
 def _url(address: str) -> httpx.URL:
     """Read what is to be called; one parser decides for the check and for the connection alike."""
     try:

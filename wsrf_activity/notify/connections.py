@@ -6,33 +6,12 @@ So a connection whose certificate was checked for one name never serves another 
 import asyncio
 import ssl
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable
 
-import httpx
+from wsrf_activity.notify.posting import Connection, Place, opened
 
 IDLE_FOR = 30.0  #: seconds after which a connection without work is closed
 MOST_IDLE = 256  #: connections without work, all in all
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a connection goes, and in whose name."""
-
-    scheme: str
-    name: str
-    port: int
-    address: str
-
-
-@dataclass(slots=True, eq=False)
-class Connection:
-    """One connection: a pool of one, which who has taken it uses alone."""
-
-    place: Place
-    transport: httpx.AsyncHTTPTransport
-    until: float = field(default=0.0)  #: when it is closed without work, by the loop's clock; 0 before it was kept
 
 
 class Connections:
@@ -43,32 +22,32 @@ class Connections:
     ) -> None:
         """Begin with none. ``trust`` makes what certificates are checked against, when it is first needed."""
         self._trust = trust
-        self._no_trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without TLS nothing is checked against it
         self._reading: asyncio.Task[ssl.SSLContext] | None = None
         self._idle_for = idle_for
         self._most_idle = most_idle
         self._idle: dict[Connection, None] = {}  #: the one that is idle longest first
         self._by_place: defaultdict[Place, list[Connection]] = defaultdict(list)
         self._timer: asyncio.TimerHandle | None = None
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def fresh(self, place: Place) -> Connection:
-        """Return a connection that is opened when it is used."""
-        context = self._no_trust if place.scheme == "http" else await self._trusted()
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=None)
-        return Connection(place, httpx.AsyncHTTPTransport(verify=context, limits=limits, trust_env=False))
+        """Open a connection; raises Unreachable."""
+        return await opened(place, None if place.scheme == "http" else await self._trusted())
 
     def kept(self, places: Iterable[Place]) -> Connection | None:
         """Take the connection that was used last to the first of these places that has one."""
         for place in places:
-            if place in self._by_place:
+            while place in self._by_place:
                 connection = self._by_place[place][-1]
                 self._remove(connection)
-                return connection
+                if connection.lasts:
+                    return connection
         return None
 
     def keep(self, connection: Connection) -> None:
-        """Give a connection back that somebody else may use."""
+        """Give a connection back: somebody else may use it, if it lasts."""
+        if not connection.lasts:
+            connection.close()
+            return
         loop = asyncio.get_running_loop()
         connection.until = loop.time() + self._idle_for
         self._idle[connection] = None
@@ -84,15 +63,20 @@ class Connections:
             self._timer.cancel()
             self._timer = None
         for connection in list(self._idle):
-            self._drop(connection)
-        while self._closing:
-            await asyncio.gather(*self._closing)
+            self._remove(connection)
+            connection.abort()
+        await asyncio.sleep(0)  # in which they hear of it
 
     async def _trusted(self) -> ssl.SSLContext:
         """Read the certificates of all authorities, which takes a while: once, whoever gives up waiting for it."""
         if self._reading is None or (self._reading.done() and self._reading.exception() is not None):
-            self._reading = asyncio.create_task(asyncio.to_thread(self._trust))
+            self._reading = asyncio.create_task(asyncio.to_thread(self._trust_in_http))
         return await asyncio.shield(self._reading)
+
+    def _trust_in_http(self) -> ssl.SSLContext:
+        context = self._trust()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     def _remove(self, connection: Connection) -> None:
         del self._idle[connection]
@@ -103,12 +87,7 @@ class Connections:
 
     def _drop(self, connection: Connection) -> None:
         self._remove(connection)
-        self._begin(connection.transport.aclose())
-
-    def _begin(self, closing: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(closing)
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        connection.close()
 
     def _sweep(self) -> None:
         """Close what has been idle too long, and come again when the next will have been."""

@@ -9,7 +9,8 @@ from datetime import datetime
 
 from wsrf_activity.model.subscriptions import Subscription
 from wsrf_activity.notify.base import Envelope, Message, Renderer
-from wsrf_activity.notify.callbacks import ANSWERED_WITHIN, Answer, CallbackFailed, CallbackRefused, Callbacks
+from wsrf_activity.notify.callbacks import ANSWERED_WITHIN, CallbackFailed, CallbackRefused, Callbacks
+from wsrf_activity.notify.posting import Answer
 
 MAX_MESSAGES = 100  #: in one wsnt:Notify
 MAX_BYTES = 1 << 20  #: of one wsnt:Notify, unless one message alone has more

@@ -5,7 +5,6 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
-import httpx
 import pytest
 
 from tests.unit.notify.consumers import Behaviour, Consumer
@@ -13,8 +12,9 @@ from tests.unit.notify.resolving import Certificate, Names
 from tests.unit.notify.twins import Bell
 from wsrf_activity.notify import names as names_module
 from wsrf_activity.notify.callbacks import CallbackFailed, CallbackRefused, Callbacks
-from wsrf_activity.notify.connections import Connections, Place
+from wsrf_activity.notify.connections import Connections
 from wsrf_activity.notify.policy import CallbackPolicy
+from wsrf_activity.notify.posting import Place
 
 BODY = b"<Notify/>"
 
@@ -136,8 +136,7 @@ async def test_idle_connections_are_closed_and_bounded() -> None:
         places = [Place("http", name, consumer.port, "127.0.0.1") for name in "abc"]
         opened = [await connections.fresh(place) for place in places]
         for connection in opened:
-            request = httpx.Request("POST", consumer.address, content=BODY)
-            await (await connection.transport.handle_async_request(request)).aread()
+            assert (await connection.post(b"/", {"host": "a"}, BODY)).status == 202
         assert consumer.open == 3
         for connection in opened:
             connections.keep(connection)
