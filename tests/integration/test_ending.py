@@ -2,15 +2,14 @@
 
 import asyncio
 import random
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import pytest
 
 from tests.integration.house import ADA, BOB, House, blocks, report, until
 from wsrf_activity.engines.base import Lost
-from wsrf_activity.manager import Condition
-from wsrf_activity.manager import folders as manager_folders
+from wsrf_activity.manager import Condition, sweep
 from wsrf_activity.model.activity import Activity, Progress, RestartPolicy, Severity
 from wsrf_activity.model.errors import (
     NoSuchActivity,
@@ -19,6 +18,7 @@ from wsrf_activity.model.errors import (
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.services import Service
+from wsrf_activity.store import Records
 from wsrf_activity.testing.strategies import END
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
@@ -114,7 +114,35 @@ class TestAbort:
         assert {type(each) for each in outcomes} <= {type(None), NoSuchActivity}
         assert not folder.exists()
         assert house.engine.runs[activity_id, 1].aborted
+        await house.manager.remover.stop()
         assert list(await house.database.read(lambda records: records.removals("", 9))) == []
+
+    async def test_what_has_no_work_is_destroyed_in_one_transaction(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        house.manager._runner._slots.parallel = 0
+        queued = await house.create(input=b"data")
+        folder = house.manager._folders.activity(queued)
+        waiting = asyncio.create_task(house.wait(queued))
+        await until(lambda: queued in house.manager._waiters._waiting)
+        change, committed = house.database.change, 0
+        woken: list[datetime] = []
+
+        async def count(transaction: Callable[[Records], object]) -> object:
+            nonlocal committed
+            committed += 1
+            return await change(transaction)
+
+        monkeypatch.setattr(house.database, "change", count)
+        monkeypatch.setattr(house.manager.ledger, "deadline_moved", woken.append)
+        await house.manager.destroy(ADA, queued)
+        await house.manager.remover.stop()
+        if not house.database.shared:  # where reads are transactions too
+            assert committed == 2  # the second one forgets the files, which nobody has waited for
+        assert woken == []  # the reaper has nothing to do with it
+        assert not folder.exists()
+        with pytest.raises(NoSuchActivity):
+            await waiting
 
     async def test_a_stranger_sees_nothing(self, small: House) -> None:
         activity_id = await small.running()
@@ -237,18 +265,18 @@ class TestRestart:
         stuck = folders.activity(first)
         both = {each: folders.relative(each) for each in (first, second)}
         await small.database.change(lambda records: records.remove(both, END))
-        remove = manager_folders.remove
+        remove = sweep.remove
 
-        def refuse(path: Path) -> None:
-            if path == stuck:
-                raise PermissionError(1, "not permitted", str(path))
+        def refuse(path: str) -> None:
+            if path == str(stuck):
+                raise PermissionError(1, "not permitted", path)
             remove(path)
 
-        monkeypatch.setattr(manager_folders, "remove", refuse)
+        monkeypatch.setattr(sweep, "remove", refuse)
         await small.restart()
         assert list(await small.database.read(lambda records: records.removals("", 9))) == [both[first]]
         assert not folders.activity(second).exists()
-        monkeypatch.setattr(manager_folders, "remove", remove)
+        monkeypatch.setattr(sweep, "remove", remove)
         await small.restart()
         assert not stuck.exists()
 

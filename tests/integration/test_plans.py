@@ -74,6 +74,7 @@ READS: dict[str, Callable[[Records], object]] = {
     "owners_queued": lambda records: records.owners_queued(),
     "in_phase": lambda records: records.in_phase(Phase.EXECUTING),
     "expired": lambda records: records.expired(NOON + timedelta(days=1, seconds=50), 200),
+    "over": lambda records: records.over(NOON + timedelta(days=1, seconds=50), 200),
     "next_deadline": lambda records: records.next_deadline(),
     "next_begin": lambda records: records.next_begin(NOON),
     "list_parent": _list(parent="x", after=AFTER),

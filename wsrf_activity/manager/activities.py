@@ -111,6 +111,7 @@ class Manager:
         await self._hearing.stop()
         await self._membership.stop()
         await self._runner.stop()
+        await self.remover.stop()
         await self.telling.stop()
         await self._membership.leave()
 

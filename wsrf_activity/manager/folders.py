@@ -6,8 +6,11 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+from wsrf_activity.manager import sweep
+from wsrf_activity.manager.sweeping import Sweeper
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +18,7 @@ UPLOADS = "uploads"
 _STAGING = "staging"
 _ACTIVITIES = "activities"
 _IDENTITY = "identity"
+_FEW = 16  #: paths that are not worth the start of a process
 _LONG = 86400.0  #: seconds after which nobody is in the middle of anything
 
 
@@ -24,6 +28,7 @@ class Folders:
     def __init__(self, root: Path, *, make: bool = True) -> None:
         """Make the folders below ``root``, for the server's account only; ``make`` False is for who only looks."""
         self.root = root
+        self._sweeper = Sweeper(root)
         for name in (UPLOADS, _STAGING, _ACTIVITIES) if make else ():
             (root / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
@@ -116,17 +121,21 @@ class Folders:
         """Whether nobody can still be sending the input."""
         return _is_old(self.upload(upload_id))
 
-    def remove(self, paths: Iterable[str]) -> list[str]:
-        """Remove files and folders below the root and return which are gone; what was gone already is as good."""
-        gone = []
-        for path in paths:
-            try:
-                remove(self.root / path)
-            except OSError:
-                log.warning("%s cannot be removed just now", self.root / path, exc_info=True)
-            else:
-                gone.append(path)
-        return gone
+    def remove(self, paths: Sequence[str]) -> list[str]:
+        """Remove files and folders below the root and return which are gone; what was gone already is as good.
+
+        Where they are many a process does so, which ``rest`` ends.
+        """
+        left: Mapping[str, str] | None = self._sweeper.remove(paths) if len(paths) > _FEW else None
+        if left is None:
+            left = sweep.remove_all(os.fspath(self.root), paths)
+        for path, reason in left.items():
+            log.warning("%s cannot be removed just now: %s", self.root / path, reason)
+        return [path for path in paths if path not in left]
+
+    def rest(self) -> None:
+        """Keep no process at hand for more of them."""
+        self._sweeper.rest()
 
 
 def _names(path: Path) -> list[str]:
@@ -141,27 +150,6 @@ def _is_old(path: Path) -> bool:
         return time.time() - path.stat().st_mtime > _LONG
     except FileNotFoundError:
         return False
-
-
-def remove(path: Path) -> None:
-    """Remove a file or a whole folder, one that its work has made unreadable too."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, onerror=_open_and_retry)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _open_and_retry(function: object, path: str, failure: object) -> None:
-    """Work may have left folders that even their owner cannot list: open them and try once more."""
-    if not os.path.lexists(path):
-        return
-    parent = os.path.dirname(path)
-    os.chmod(parent, 0o700)
-    if os.path.isdir(path) and not os.path.islink(path):
-        os.chmod(path, 0o700)
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -86,8 +86,11 @@ class Ledger:
         raise Unavailable("the activity is being changed too often at once; try again")
 
     def publish(self, activity: Activity) -> None:
-        """Tell of a committed change: those who wait, who have subscribed, and who looks after termination times."""
+        """Tell of a committed change: those who wait, who have subscribed, and who looks after termination times.
+
+        What is being destroyed is no news for those: whoever destroys it sees it through.
+        """
         self.waiters.publish(activity)
         self.news(activity.id, activity.owner)
-        if activity.terminates is not None:
+        if activity.terminates is not None and not activity.leaving:
             self.deadline_moved(activity.terminates)

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from wsrf_activity.manager.folders import UPLOADS, Folders
+from wsrf_activity.manager.kin import Family
 from wsrf_activity.manager.lease import Lease
 from wsrf_activity.manager.ledger import Ledger
 from wsrf_activity.manager.running import Runner
@@ -33,6 +34,13 @@ class Remover:
         self._lease = lease
         self._runner = runner
         self._folders = folders
+        self._gone: list[str] = []  #: files that are gone, as is still to be noted
+        self._forgetting: asyncio.Task[None] | None = None
+
+    async def stop(self) -> None:
+        """Return when nothing is left to be noted."""
+        if self._forgetting is not None:
+            await asyncio.wait([self._forgetting])  # whoever waits may be cancelled, it goes on
 
     async def end_work(self, activity_id: str, reason: str) -> None:
         """Bring an activity to an end, whatever its phase, and return when nothing of its work is left.
@@ -63,38 +71,88 @@ class Remover:
         """End the work and remove the activity; raises NoSuchActivity where another was quicker.
 
         Work that has to end first can take its time: from the beginning on the activity is nobody's any more, on no
-        server, and where this one is killed meanwhile the reaper goes on.
+        server, and where this one is killed meanwhile the reaper goes on. What has no work goes in one transaction.
         """
-        left = await self._ledger.change(activity_id, _leave)
-        if left.leaving:
+        await asyncio.shield(asyncio.ensure_future(self._destroy(activity_id, reason)))
+
+    async def _destroy(self, activity_id: str, reason: str) -> None:
+        def apply(family: Family, records: Records, now: datetime) -> Sequence[str]:
+            old = records.get_to_change(activity_id)
+            if old is None or old.leaving:
+                raise NoSuchActivity
+            if self._goes_last(old):
+                family.write(old, changes.leave(old, now))
+                return ()
+            if not old.phase.ended:
+                family.write(old, changes.abort(changes.leave(old, now), now, reason))
+            return self._remove_in(records, (activity_id,), Termination(now, reason))
+
+        gone = await self._ledger.change_family(activity_id, apply)
+        if gone:
+            await self._went(gone)
+            return
+        try:
             await self.remove_expired(activity_id, reason)
-        elif not await self._remove((activity_id,), reason):
-            raise NoSuchActivity
+        except BaseException:
+            self._ledger.deadline_moved(self._ledger.clock())  # the reaper goes on with it
+            raise
+
+    def _goes_last(self, activity: Activity) -> bool:
+        """Whether work or members have to go before it."""
+        busy = activity.phase is Phase.EXECUTING or self._runner.holds(activity.id)
+        return activity.members is not None or (busy and not activity.phase.ended)
 
     async def remove_expired(self, activity_id: str, reason: str) -> None:
         """Remove what nobody sees any more; others may be at it as well."""
         with contextlib.suppress(NoSuchActivity):
             await self.end_work(activity_id, reason)
-            await self._remove((activity_id,), reason)
+            gone: Sequence[str] = await self._remove_some(activity_id, reason)
+            while gone and activity_id not in gone:
+                gone = await self._remove_some(activity_id, reason)
+
+    async def _remove_some(self, activity_id: str, reason: str) -> Sequence[str]:
+        end = Termination(self._ledger.clock(), reason)
+        gone = await self._ledger.database.change(partial(self._remove_in, activity_ids=(activity_id,), end=end))
+        await self._went(gone)
+        return gone
 
     async def reap(self, now: datetime) -> int:
         """Remove what has expired by ``now`` and return how many activities that were.
 
         What has ended goes first: it must not wait for work that takes its time to die.
         """
-        reaped = 0
         server_id = self._server_id
-        while due := await self._ledger.database.read(lambda records: records.expired(now, _BATCH, server_id)):
-            over = [activity.id for activity in due if activity.phase.ended]
-            reaped += await self._remove(over, _EXPIRED, expired_by=now)
-            ended = await asyncio.gather(*(self._end_expired(activity) for activity in due if not activity.phase.ended))
-            reaped += await self._remove([each for each in ended if each is not None], _EXPIRED, expired_by=now)
-        while await self._ledger.database.change(lambda records: records.remove_expired_uploads(now, UPLOADS)):
-            continue
-        while gone := await self._ledger.database.change(lambda records: records.subscriptions.remove_expired(now)):
-            for subscription_id in gone:
-                self._ledger.subscription_gone(subscription_id)
-        await self._remove_files()
+        try:
+            reaped = await self._reap_ended(now)
+            while due := await self._ledger.database.read(lambda records: records.expired(now, _BATCH, server_id)):
+                await asyncio.gather(*(self._end_expired(activity) for activity in due if not activity.phase.ended))
+                reaped += await self._reap_ended(now)
+            while await self._ledger.database.change(lambda records: records.remove_expired_uploads(now, UPLOADS)):
+                continue
+            while gone := await self._ledger.database.change(lambda records: records.subscriptions.remove_expired(now)):
+                for subscription_id in gone:
+                    self._ledger.subscription_gone(subscription_id)
+            await self._remove_files()
+        finally:
+            await asyncio.to_thread(self._folders.rest)
+        return reaped
+
+    async def _reap_ended(self, now: datetime) -> int:
+        """Remove what has ended and is expired, some at a time; nothing of it is read but ids, nor in the event loop.
+
+        Others' changes and requests have their turn between two of these steps.
+        """
+        end = Termination(self._ledger.clock(), _EXPIRED)
+
+        def some(records: Records) -> tuple[bool, Sequence[str]]:
+            due = records.over(now, _BATCH)
+            return bool(due), self._remove_in(records, due, end, expired_by=now)
+
+        reaped, more = 0, True
+        while more:
+            more, gone = await self._ledger.database.change(some)
+            await self._went(gone)
+            reaped += len(gone)
         return reaped
 
     async def next_deadline(self) -> datetime | None:
@@ -130,66 +188,66 @@ class Remover:
     async def _unknown_upload(self, upload_id: str) -> bool:
         return await self._ledger.database.read(lambda records: records.get_upload(upload_id)) is None
 
-    async def _end_expired(self, activity: Activity) -> str | None:
-        """End what has expired, and return its id; None where others end it, who are not waited for.
+    async def _end_expired(self, activity: Activity) -> None:
+        """End what has expired, but for what others end, who are not waited for.
 
         Members may execute on other servers, which may be away: each server ends its own, and the last of them the
         activity that gathers, which is due once more then.
         """
         with contextlib.suppress(NoSuchActivity):
             if activity.gathering and self._lease.shared:
-                left = await self._ledger.change(activity.id, _ask_members)
-                return activity.id if left.phase.ended else None
-            await self.end_work(activity.id, _EXPIRED)
-        return activity.id
+                await self._ledger.change(activity.id, _ask_members)
+            else:
+                await self.end_work(activity.id, _EXPIRED)
 
-    async def _remove(self, activity_ids: Sequence[str], reason: str, expired_by: datetime | None = None) -> int:
-        """Remove rows, then files, and return how many activities there were; before each the members that it has."""
-        if not activity_ids:
-            return 0
-        below = await self._ledger.database.read(lambda records: records.families.below(activity_ids))
-        gone = 0
-        for start in range(0, len(below), _BATCH):
-            gone += await self._remove_rows(below[start : start + _BATCH], reason, None)
-        return gone + await self._remove_rows(activity_ids, reason, expired_by)
+    def _remove_in(
+        self, records: Records, activity_ids: Sequence[str], end: Termination, expired_by: datetime | None = None
+    ) -> Sequence[str]:
+        """Remove rows and return whose: some of the members that they have or, where no more are left, all of them."""
+        below = records.families.below(activity_ids)
+        gone = list(records.remove(self._paths(below[:_BATCH]), end)) if below else []
+        if len(below) <= _BATCH:
+            gone += records.remove(self._paths(activity_ids), end, expired_by=expired_by)
+        return gone
 
-    async def _remove_rows(self, activity_ids: Sequence[str], reason: str, expired_by: datetime | None) -> int:
-        folders = {activity_id: self._folders.relative(activity_id) for activity_id in activity_ids}
-        end = Termination(self._ledger.clock(), reason)
+    def _paths(self, activity_ids: Sequence[str]) -> dict[str, str]:
+        return {activity_id: self._folders.relative(activity_id) for activity_id in activity_ids}
 
-        def transaction(records: Records) -> Sequence[str]:
-            return records.remove(folders, end, expired_by=expired_by)
-
-        gone = await self._ledger.database.change(transaction)
-        for activity_id in gone:
+    async def _went(self, activity_ids: Sequence[str]) -> None:
+        """Tell that activities are gone, and remove their files."""
+        for activity_id in activity_ids:
             self._ledger.waiters.gone(activity_id)
             self._ledger.news(activity_id, None)
-        await self._remove_paths([folders[activity_id] for activity_id in gone])
-        return len(gone)
+        if activity_ids:
+            await self._remove_paths(list(self._paths(activity_ids).values()))
 
     async def _remove_files(self) -> None:
+        """Remove files that are noted still, and wait until what is gone is noted no more."""
         last = ""
         while paths := await self._ledger.database.read(partial(_removals, last)):
             await self._remove_paths(paths)
             last = paths[-1]
+        await self.stop()
 
     async def _remove_paths(self, paths: Sequence[str]) -> None:
-        gone = await asyncio.to_thread(self._folders.remove, paths)
-        if gone:
-            await self._ledger.database.change(lambda records: records.removed(gone))
+        self._gone += await asyncio.to_thread(self._folders.remove, paths)
+        if self._gone and (self._forgetting is None or self._forgetting.done()):
+            self._forgetting = asyncio.create_task(self._forget(), name="removals that are done")
+
+    async def _forget(self) -> None:
+        """Delete the notes of files that are gone. Nobody waits for that: to remove them once more is no harm."""
+        while self._gone:
+            paths, self._gone = self._gone[:_BATCH], self._gone[_BATCH:]
+            with contextlib.suppress(Unavailable):  # the reaper finds them
+                await self._ledger.database.change(partial(_forget, paths))
+
+
+def _forget(paths: Sequence[str], records: Records) -> None:
+    records.removed(paths)
 
 
 def _removals(after: str, records: Records) -> Sequence[str]:
     return records.removals(after, _BATCH)
-
-
-def _leave(activity: Activity, now: datetime) -> Activity:
-    """Let an activity be destroyed, by one of those who ask for it, whose work or members have to go first."""
-    if activity.leaving:
-        raise NoSuchActivity
-    if activity.phase.ended and activity.members is None:
-        return activity
-    return changes.leave(activity, now)
 
 
 def _ask_members(activity: Activity, now: datetime) -> Activity:

@@ -130,6 +130,9 @@ class Records(Protocol):
     def in_phase(self, phase: Phase) -> Sequence[Activity]:
         """Return every activity in a phase: for recovery at start."""
 
+    def over(self, now: datetime, limit: int) -> Sequence[str]:
+        """Return the ids of what has ended and whose termination time has come, the longest overdue first."""
+
     def expired(self, now: datetime, limit: int, server_id: str | None = None) -> Sequence[Activity]:
         """Return activities whose termination time has come, the longest overdue first.
 

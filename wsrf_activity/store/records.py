@@ -10,11 +10,11 @@ from sqlalchemy.dialects import postgresql, sqlite
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.events import TERMINATED, Event, Termination
 from wsrf_activity.model.listing import Filter, Page, Upload
-from wsrf_activity.model.phases import Phase
+from wsrf_activity.model.phases import ENDED, Phase
 from wsrf_activity.store import codec
 from wsrf_activity.store.families import SAVE, Families
 from wsrf_activity.store.notices import Notice
-from wsrf_activity.store.prepared import Prepared, bound
+from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.servers import Servers
 from wsrf_activity.store.subscriptions import Subscriptions
 from wsrf_activity.store.tables import activity as activities
@@ -69,7 +69,7 @@ class Records:
         changed = SAVE.change(self._connection, values) == 1
         if changed:
             if new.groups != old.groups:
-                _LEAVE_GROUPS.change(self._connection, {"of": new.id})
+                _LEAVE_GROUPS.change(self._connection, {"ids": [new.id]})
                 self._set_groups(new)
             self.log(events)
             self._announce(new)
@@ -105,22 +105,17 @@ class Records:
         at that time goes: a client may have been quick enough to extend it. Events stay where a subscription is owed
         them, with one more that tells of the ``end``.
         """
-        due = select(activities.c.id).where(activities.c.id.in_(folders)).order_by(activities.c.id)
-        if expired_by is not None:
-            due = due.where(activities.c.terminates <= expired_by)
-        # Locked in one order, so that two servers that reap at once wait for each other once, and not for ever.
-        query = delete(activities).where(activities.c.id.in_(due.with_for_update()))
-        columns = activities.c
-        rows = self._connection.execute(query.returning(columns.id, columns.owner, columns.version)).all()
-        gone = [row.id for row in rows]
-        ends = [Event(TERMINATED, row.id, row.owner, row.version + 1, end.time, end) for row in rows]
-        owed = self.subscriptions.depart({row.id: row.owner for row in rows})
-        self.log([end for end in ends if end.activity_id in owed])
+        remove = _REMOVE if expired_by is None else _REMOVE_EXPIRED
+        rows = remove.all(self._connection, {"ids": list(folders), "now": expired_by})
+        owners = {row["id"]: row["owner"] for row in rows}
+        owed = self.subscriptions.depart(owners)
+        told = [row for row in rows if row["id"] in owed]
+        self.log([Event(TERMINATED, row["id"], row["owner"], row["version"] + 1, end.time, end) for row in told])
         self.subscriptions.departed(owed)
-        forgotten = [activity_id for activity_id in gone if activity_id not in owed]
-        self._connection.execute(delete(groups).where(groups.c.activity_id.in_(gone)))
+        gone = list(owners)
+        _LEAVE_GROUPS.change(self._connection, {"ids": gone})
         self.families.forget_needs(gone)
-        self._connection.execute(delete(event_log).where(event_log.c.activity_id.in_(forgotten)))
+        _FORGET_EVENTS.change(self._connection, {"ids": [each for each in gone if each not in owed]})
         self._note_removals(folders[activity_id] for activity_id in gone)
         if self._notices is not None:
             self._notices += [Notice(activity_id) for activity_id in gone]
@@ -180,6 +175,10 @@ class Records:
         query = select(activities).where(activities.c.phase == phase.value)
         return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
 
+    def over(self, now: datetime, limit: int) -> Sequence[str]:
+        """Return the ids of what has ended and whose termination time has come, the longest overdue first."""
+        return [row["id"] for row in _OVER.all(self._connection, {"now": now, "count": limit})]
+
     def expired(self, now: datetime, limit: int, server_id: str | None = None) -> Sequence[Activity]:
         """Return activities whose termination time has come, the longest overdue first.
 
@@ -225,17 +224,16 @@ class Records:
 
     def removals(self, after: str, limit: int) -> Sequence[str]:
         """Return paths that are still to be removed, in order, from beyond ``after``."""
-        query = select(removal.c.path).where(removal.c.path > after).order_by(removal.c.path).limit(limit)
-        return self._connection.execute(query).scalars().all()
+        return [row["path"] for row in _REMOVALS.all(self._connection, {"after": after, "count": limit})]
 
     def removed(self, paths: Sequence[str]) -> None:
         """Forget paths that are gone."""
-        self._connection.execute(delete(removal).where(removal.c.path.in_(paths)))
+        _REMOVED.change(self._connection, {"paths": paths})
 
     def _note_removals(self, paths: Iterable[str]) -> None:
         rows = [{"path": path} for path in paths]
         if rows:
-            self._connection.execute(insert(removal), rows)
+            _NOTE_REMOVAL.change_many(self._connection, rows)
 
     def _set_groups(self, activity: Activity) -> None:
         rows = [
@@ -281,7 +279,7 @@ _BY_REQUEST = Prepared(
     )
 )
 _JOIN_GROUPS = Prepared(insert(groups).values(bound(groups)).inline())
-_LEAVE_GROUPS = Prepared(delete(groups).where(groups.c.activity_id == bindparam("of")))
+_LEAVE_GROUPS = Prepared(delete(groups).where(among(groups.c.activity_id, "ids")))
 _QUEUED_OWNER = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
 _FIRST_QUEUED_OWNER = Prepared(_QUEUED_OWNER)
 _NEXT_QUEUED_OWNER = Prepared(_QUEUED_OWNER.where(activities.c.owner > bindparam("after")))
@@ -297,6 +295,32 @@ _NEXT_QUEUED = Prepared(
     .limit(bindparam("count"))
     .with_for_update(skip_locked=True)
 )
+#: By the index on termination times: those on phases would have nearly all that is stored.
+_OVER = Prepared(
+    select(activities.c.id)
+    .where(
+        activities.c.terminates <= bindparam("now"),
+        or_(*(activities.c.phase.concat("") == each.value for each in sorted(ENDED))),
+    )
+    .order_by(activities.c.terminates)
+    .limit(bindparam("count"))
+)
+_THESE = select(activities.c.id).where(among(activities.c.id, "ids"))
+#: Locked in one order, so that two servers that reap at once wait for each other once, and not for ever.
+_REMOVE, _REMOVE_EXPIRED = (
+    Prepared(
+        delete(activities)
+        .where(activities.c.id.in_(these.order_by(activities.c.id).with_for_update()))
+        .returning(activities.c.id, activities.c.owner, activities.c.version)
+    )
+    for these in (_THESE, _THESE.where(activities.c.terminates <= bindparam("now")))
+)
+_FORGET_EVENTS = Prepared(delete(event_log).where(among(event_log.c.activity_id, "ids")))
+_NOTE_REMOVAL = Prepared(insert(removal).values(bound(removal)).inline())
+_REMOVALS = Prepared(
+    select(removal.c.path).where(removal.c.path > bindparam("after")).order_by(removal.c.path).limit(bindparam("count"))
+)
+_REMOVED = Prepared(delete(removal).where(among(removal.c.path, "paths")))
 _NEXT_BEGIN = Prepared(
     select(func.min(activities.c.begins)).where(
         activities.c.begins > bindparam("now"), activities.c.phase == Phase.QUEUED.value

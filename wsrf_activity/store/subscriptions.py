@@ -22,6 +22,7 @@ from wsrf_activity.model.subscriptions import Pulled, PullPoint, Subscription
 from wsrf_activity.store import codec
 from wsrf_activity.store.base import Horizon
 from wsrf_activity.store.notices import Notice
+from wsrf_activity.store.prepared import Prepared, among
 from wsrf_activity.store.tables import departed, pull_point, pulled, subscription
 from wsrf_activity.store.tables import event as event_log
 
@@ -157,11 +158,9 @@ class Subscriptions:
             return ()
         if self._connection.dialect.name != "sqlite":
             self._connection.execute(_BE_A_WRITER)  # who subscribes just now, and is not seen here, waits for us
-        columns = subscription.c
-        to_one = select(columns.activity_id).where(columns.activity_id.in_(owners))
-        to_all = select(columns.owner).where(columns.owner.in_(set(owners.values())), columns.activity_id.is_(None))
-        named = set(self._connection.execute(to_one.distinct()).scalars())
-        everything = set(self._connection.execute(to_all.distinct()).scalars())
+        to_one = _TO_ONE.all(self._connection, {"ids": list(owners)})
+        to_all = _TO_ALL.all(self._connection, {"owners": list(set(owners.values()))})
+        named, everything = {row["activity_id"] for row in to_one}, {row["owner"] for row in to_all}
         return {activity_id for activity_id, owner in owners.items() if activity_id in named or owner in everything}
 
     def departed(self, activity_ids: Collection[str]) -> None:
@@ -293,6 +292,12 @@ class Subscriptions:
             self._notices.extend(notices)
 
 
+_TO_ONE = Prepared(select(subscription.c.activity_id).where(among(subscription.c.activity_id, "ids")).distinct())
+_TO_ALL = Prepared(
+    select(subscription.c.owner)
+    .where(among(subscription.c.owner, "owners"), subscription.c.activity_id.is_(None))
+    .distinct()
+)
 _ADVANCE = (
     update(subscription)
     .where(subscription.c.id == bindparam("of"), subscription.c.position <= bindparam("to"))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from wsrf_activity.manager import sweep
 from wsrf_activity.manager.folders import Folders
 
 
@@ -68,3 +69,49 @@ def test_a_link_in_the_place_of_a_folder_is_not_followed(folders: Folders, tmp_p
     folders.remove([folders.relative("abc")])
     assert outside.exists()
     assert not folders.activity("abc").is_symlink()
+
+
+def test_many_go_in_a_process_which_can_be_killed(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fill() -> list[str]:
+        for number in range(40):
+            work = folders.attempt(f"abc{number}", 1)
+            work.mkdir(parents=True)
+            (work / "stdout").write_bytes(b"data")
+            work.chmod(0)
+        return [folders.relative(f"abc{number}") for number in range(40)]
+
+    here: list[str] = []
+    remove = sweep.remove
+
+    def note(path: str) -> None:
+        here.append(path)
+        remove(path)
+
+    monkeypatch.setattr(sweep, "remove", note)
+    paths = fill()
+    assert folders.remove(paths) == paths
+    assert here == []
+    process = folders._sweeper._process
+    assert process is not None
+    fill()
+    process.kill()
+    process.wait()
+    assert folders.remove(paths) == paths
+    assert len(here) == 40
+    assert folders.remove(fill()) == paths
+    assert len(here) == 40
+    assert list(folders.every()) == []
+    again = folders._sweeper._process
+    assert again is not None
+    folders.rest()
+    folders.rest()
+    assert again.returncode == 0
+
+
+def test_what_the_process_cannot_remove_is_left(folders: Folders) -> None:
+    paths = [folders.relative(f"abc{number}") for number in range(40)]
+    folders.activity("abc0").mkdir(parents=True)
+    too_long = "uploads/" + "x" * 300
+    assert folders.remove([too_long, *paths]) == paths
+    assert not folders.activity("abc0").exists()
+    folders.rest()

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from wsrf_activity.model import changes
 from wsrf_activity.model.listing import Filter, Upload
+from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Database
 from wsrf_activity.testing.stores.listing import pages
 from wsrf_activity.testing.stores.subject import Subject, add, get, new, save, topics
@@ -47,6 +48,13 @@ class Removing(Subject):
         assert await save(database, extended, changes.set_termination(extended, LATER))
         folders = {due.id: "a", extended.id: "b"}
         assert list(await database.change(lambda records: records.remove(folders, END, expired_by=NOON))) == [due.id]
+
+    async def test_what_is_over_has_ended_and_is_expired(self, database: Database) -> None:
+        late, first = (new(phase=Phase.COMPLETED, terminates=NOON - timedelta(hours=hours)) for hours in (1, 2))
+        live, kept = new(terminates=NOON), new(phase=Phase.FAILED, terminates=LATER)
+        await add(database, late, first, live, kept, new(phase=Phase.ABORTED))
+        assert list(await database.read(lambda records: records.over(NOON, 10))) == [first.id, late.id]
+        assert list(await database.read(lambda records: records.over(NOON, 1))) == [first.id]
 
     async def test_what_another_server_executes_is_left_to_it(self, database: Database) -> None:
         mine, theirs = (changes.begin(new(terminates=NOON), NOON, holder) for holder in ("me", "them"))

@@ -1,0 +1,58 @@
+"""Removes files and whole folders, whatever work has made of them: called, or as a program that lines on stdin tell.
+
+As a program it needs nothing but the standard library, so that it starts at once and stays small.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+
+_NICE = 10  #: whoever waits for an answer comes first
+
+
+def remove(path: str) -> None:
+    """Remove a file or a whole folder, one that its work has made unreadable too; what is gone is as good."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, onerror=_open_and_retry)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _open_and_retry(function: object, path: str, failure: object) -> None:
+    """Work may have left folders that even their owner cannot list: open them and try once more."""
+    if not os.path.lexists(path):
+        return
+    parent = os.path.dirname(path)
+    os.chmod(parent, 0o700)
+    if os.path.isdir(path) and not os.path.islink(path):
+        os.chmod(path, 0o700)
+        shutil.rmtree(path)
+    else:
+        os.unlink(path)
+
+
+def remove_all(root: str, paths: Iterable[str]) -> dict[str, str]:
+    """Remove what these name below ``root``, and return which are left, with the reason."""
+    left = {}
+    for path in paths:
+        try:
+            remove(os.path.join(root, path))
+        except OSError as error:
+            left[path] = str(error)
+    return left
+
+
+def main(root: str) -> None:
+    """Remove what each line, a list in JSON, names below ``root``, and answer with an object that has what is left."""
+    os.nice(_NICE)
+    for line in sys.stdin:
+        sys.stdout.write(f"{json.dumps(remove_all(root, json.loads(line)))}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
