@@ -29,6 +29,8 @@ from wsrf_activity.testing.strategies import activities
 
 
 class TestSqlite(StoreContract):
+    several = False
+
     @pytest.fixture
     def store_url(self, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'activities.db'}"
@@ -43,6 +45,7 @@ class TestPostgreSQL(StoreContract):
 
 class TestMemory(StoreContract):
     several = False
+    lasting = False
     concurrent = False
 
     @pytest.fixture

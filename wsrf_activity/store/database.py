@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.base import Database, Transaction
 from wsrf_activity.store.connecting import unavailable
+from wsrf_activity.store.known import Known
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import Heard
 from wsrf_activity.store.pending import STOPPED, Pending, tell
@@ -35,6 +36,8 @@ class Sqlite(Database):
         event.listen(self._engine, "connect", _prepare_sqlite)
         event.listen(self._engine, "begin", _begin_sqlite)
         migrate(self._engine)
+        self._known = Known()
+        event.listen(self._engine, "checkout", self._known.watch)
         self._reader = self._engine.connect().execution_options(reads_only=True)
         self._writer = self._engine.connect()
         self._queue: queue.SimpleQueue[Pending[Any] | None] = queue.SimpleQueue()
@@ -52,7 +55,7 @@ class Sqlite(Database):
 
     async def read(self, transaction: Transaction[T]) -> T:
         with unavailable():
-            return transaction(Records(self._reader))
+            return transaction(Records(self._reader, known=self._known))
 
     @property
     def shared(self) -> bool:
@@ -80,6 +83,7 @@ class Sqlite(Database):
             batch, open_ = self._next_batch()
             if batch:
                 _commit_together(self._writer, batch)
+                self._known.ended()
                 tell(batch)
 
     def _next_batch(self) -> tuple[list[Pending[Any]], bool]:

@@ -13,6 +13,7 @@ from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import ENDED, Phase
 from wsrf_activity.store import codec
 from wsrf_activity.store.families import SAVE, Families
+from wsrf_activity.store.known import Known
 from wsrf_activity.store.notices import Notice
 from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.servers import Servers
@@ -26,13 +27,22 @@ from wsrf_activity.store.tables import removal, upload
 class Records:
     """The statements on one connection."""
 
-    def __init__(self, connection: Connection, notices: list[Notice] | None = None) -> None:
-        """Work in the transaction of ``connection``; ``notices`` gets what other servers are to hear of it."""
+    def __init__(
+        self, connection: Connection, notices: list[Notice] | None = None, known: Known | None = None
+    ) -> None:
+        """Work in the transaction of ``connection``; ``notices`` gets what other servers are to hear of it.
+
+        With ``known`` nothing is changed here, and what is known already is not read again.
+        """
         self._connection = connection
         self._notices = notices
+        self._known = known
 
     def get(self, activity_id: str) -> Activity | None:
         """Return an activity, expired or not."""
+        return self._read(activity_id) if self._known is None else self._known.get(activity_id, self._read)
+
+    def _read(self, activity_id: str) -> Activity | None:
         row = _GET.first(self._connection, {"id": activity_id})
         return None if row is None else codec.read_activity(row)
 

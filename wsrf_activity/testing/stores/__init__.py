@@ -18,5 +18,6 @@ class StoreContract(
 ):
     """The derived class, named ``Test...``, gives the fixture ``store_url``: the URL of an empty store for each test.
 
-    ``several`` and ``concurrent`` say what it cannot do, as one in memory; ``open`` is for one that is not installed.
+    ``several``, ``lasting`` and ``concurrent`` say what it cannot do, as one in memory; ``open`` is for one that is not
+    installed.
     """

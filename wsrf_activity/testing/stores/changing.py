@@ -37,7 +37,7 @@ class Keeping(Subject):
         assert found == {each.id: each for each in changed}
 
     async def test_what_is_closed_is_there_when_it_is_opened_again(self, store_url: str) -> None:
-        if not self.several:
+        if not self.lasting:
             pytest.skip("what is in memory goes with it")
         kept = new(groups=("g",))
         first = self.open(store_url)

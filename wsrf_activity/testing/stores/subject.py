@@ -18,6 +18,7 @@ class Subject:
     pytestmark = pytest.mark.asyncio
 
     several = True  #: whether it can be opened twice at a time; False of one that lives in its own process alone
+    lasting = True  #: whether it is there when it is opened again; False of one that is gone when it is closed
     concurrent = True  #: whether reads go on while a change takes its time; False where all take turns in the loop
 
     @pytest.fixture
