@@ -27,9 +27,7 @@ from wsrf_activity.store.tables import removal, upload
 class Records:
     """The statements on one connection."""
 
-    def __init__(
-        self, connection: Connection, notices: list[Notice] | None = None, known: Known | None = None
-    ) -> None:
+    def __init__(self, connection: Connection, notices: list[Notice] | None = None, known: Known | None = None) -> None:
         """Work in the transaction of ``connection``; ``notices`` gets what other servers are to hear of it.
 
         With ``known`` nothing is changed here, and what is known already is not read again.
