@@ -325,14 +325,19 @@ class Job:
 
     def _written(self, name: str, content: bytes | bytearray | memoryview | str) -> str:
         target = self._content_of(name)
-        unfinished = _unfinished(target)
-        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(unfinished, target)
-        return str(target.relative_to(self.workdir))
+        data = content.encode() if isinstance(content, str) else content
+        try:
+            _write(target, data, os.O_EXCL)  # it is no result until the line is there that says so
+        except FileExistsError:
+            unfinished = _unfinished(target)
+            _write(unfinished, data)
+            os.replace(unfinished, target)
+        return f"{_CONTENT}/{name}"
 
     def _content_of(self, name: str) -> Path:
         folder = self.workdir / _CONTENT
-        folder.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder)
         return folder / name
 
 
@@ -355,6 +360,13 @@ def _one_line(text: str) -> str:
 def _unfinished(path: Path) -> Path:
     """Return where a file is written before it takes its name: no other thread or process writes there."""
     return path.with_name(f".{path.name}.{threading.get_native_id()}")
+
+
+def _write(path: Path, content: bytes | bytearray | memoryview, flags: int = 0) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | flags, 0o666), "wb", buffering=0) as file:
+        left = memoryview(content).cast("B")
+        while left:
+            left = left[file.write(left) :]
 
 
 def _write_durably(path: Path, content: bytes) -> None:

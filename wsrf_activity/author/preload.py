@@ -15,6 +15,7 @@ import site
 import stat
 import sys
 import sysconfig
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -24,8 +25,9 @@ from types import ModuleType
 from typing import NoReturn
 
 from wsrf_activity.author import run
+from wsrf_activity.author.job import Job
 from wsrf_activity.author.targets import Target, load
-from wsrf_activity.engines import processes, zygote
+from wsrf_activity.engines import attempt, failures, processes, zygote
 from wsrf_activity.engines.forking import Forking
 from wsrf_activity.engines.nursery import Functions
 
@@ -37,6 +39,16 @@ del sys.path[0]
 from wsrf_activity.author.preload import main
 main(int(sys.argv[-1]), sys.argv[1:-1])
 """
+_REHEARSED = "wsrf_activity_rehearsal"
+_FUNCTION = """
+from wsrf_activity.author import activity
+
+
+@activity
+def nothing(job) -> None:
+    pass
+"""
+_REQUEST = b'<nothing xmlns="urn:rehearsal"/>'
 _PATIENCE = 60.0  #: seconds that a module may take to be imported; what takes longer is not loaded beforehand
 _UNFLUSHED = 120  #: Python's own exit code where standard output could not be written
 
@@ -60,7 +72,29 @@ def main(descriptor: int, targets: Sequence[str]) -> None:
     """Load what the functions of these targets need; then fork supervisors, which begin them."""
     forking = Forking(_run)
     load_libraries(targets)
+    rehearse()
     zygote.main(descriptor, forking)
+
+
+def rehearse() -> None:
+    """Call a function that does nothing, in this process.
+
+    What Python, and all that is loaded here, does for the first time then (to compile patterns, to fill caches, to
+    specialise its own code) would be done by each fork anew, in pages of its own. The module of that function is
+    forgotten again.
+    """
+    path = list(sys.path)
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / attempt.WORK).mkdir()
+        (folder / attempt.ARGUMENTS).write_bytes(_REQUEST)
+        module = folder / f"{_REHEARSED}.py"
+        module.write_text(_FUNCTION)
+        room = failures.Room(os.fspath(folder / attempt.ARGUMENTS))
+        run.perform(Job(folder, activity_id=_REHEARSED), load(os.fspath(module)), "nothing", _REQUEST)
+        room.give_back()
+    sys.modules.pop(_REHEARSED, None)
+    sys.path[:] = path
 
 
 def load_libraries(targets: Iterable[str]) -> None:

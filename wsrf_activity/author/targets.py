@@ -15,6 +15,7 @@ from typing import Any
 from wsrf_activity.author.declare import Declaration, DeclarationError, declaration_of
 from wsrf_activity.author.job import Cancelled
 
+_MEMBER = re.compile(r":[A-Za-z_]\w*$")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
@@ -39,7 +40,7 @@ class Target:
     @classmethod
     def parse(cls, text: str) -> "Target":
         """Read a target; raises TargetError."""
-        place, _, member = text.rpartition(":") if re.search(r":[A-Za-z_]\w*$", text) else (text, "", "")
+        place, _, member = text.rpartition(":") if _MEMBER.search(text) else (text, "", "")
         folder, slash, module = place.rpartition("/")
         file = module.endswith(".py")
         if not (module[:-3] if file else _MODULE.fullmatch(module)):

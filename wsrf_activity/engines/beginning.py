@@ -75,7 +75,8 @@ def _furnish(order: Order) -> None:
     if order.input_as_file and order.stdin is not None:
         _place(order.stdin, attempt.INPUT)
     if order.arguments is not None:
-        attempt.write_whole(f"{order.folder}/{attempt.ARGUMENTS}", order.arguments.encode())
+        with open(f"{order.folder}/{attempt.ARGUMENTS}", "wb") as file:  # nobody reads it before the work
+            file.write(order.arguments.encode())
     if order.earlier is not None:
         _inherit(f"{order.earlier}/{attempt.CHECKPOINT}", f"{order.folder}/{attempt.CHECKPOINT}")
 

@@ -16,16 +16,32 @@ _ROOM = 32768  #: bytes of a file with a long trace
 _FILE = 1 << 18  #: bytes; what is larger was not written by ``write``
 
 
-def reserve(path: str) -> None:
-    """Keep room on the disk for what this process may write there: that the disk is full may be why the work fails."""
-    with contextlib.suppress(OSError), open(f"{path}.{os.getpid()}", "wb") as file:
-        os.posix_fallocate(file.fileno(), 0, _ROOM)
+class Room:
+    """Room on the disk for saying why the work has failed: that the disk is full may be why.
 
+    It is kept behind the content of a file that is there anyway and that nobody reads any more: a file of its own would
+    cost more than all else that a short function does.
+    """
 
-def release(path: str) -> None:
-    """Give back the room that was kept; what was written stays."""
-    with contextlib.suppress(OSError):
-        os.unlink(f"{path}.{os.getpid()}")
+    def __init__(self, path: str) -> None:
+        """Keep it in this file, if the disk allows."""
+        self._path = path
+        self._size: int | None = None
+        with contextlib.suppress(OSError):
+            size = os.path.getsize(path)
+            file = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+            try:
+                os.posix_fallocate(file, size, _ROOM)
+                self._size = size
+            finally:
+                os.close(file)
+
+    def give_back(self) -> None:
+        """Use it: the file is as it was before. Once more is no harm."""
+        size, self._size = self._size, None
+        if size is not None:
+            with contextlib.suppress(OSError):
+                os.truncate(self._path, size)
 
 
 def write(path: str, failure: Failure) -> None:

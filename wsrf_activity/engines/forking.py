@@ -6,6 +6,7 @@ To everybody else it is a process as any other: with a session, standard files a
 
 import contextlib
 import ctypes
+import functools
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -42,6 +43,7 @@ class Forking:
         """Begin the work with these standard files and return its pid; None where it has to be spawned."""
         if any(len(value) > len(PLACES[name]) for name, value in order.cookies.items()) or not self._places:
             return None
+        self._handlers  # noqa: B018 - made here, once, and not in each fork
         ready, theirs = os.pipe()
         me = os.getpid()
         try:
@@ -57,6 +59,13 @@ class Forking:
             os.close(ready)
         os.waitpid(forked, 0)
         return None
+
+    @functools.cached_property
+    def _handlers(self) -> list[tuple[int, Any]]:
+        """The signals that are not handled here, by a supervisor, as in a new Python. It never changes how they are."""
+        usual = {int(each): _FIRST.get(each, signal.SIG_DFL) for each in signal.valid_signals()}
+        settable = usual.keys() - {signal.SIGKILL, signal.SIGSTOP}
+        return [(each, usual[each]) for each in settable if signal.getsignal(each) != usual[each]]
 
     def _begin(
         self, order: Order, environment: Mapping[str, str], files: list[int], supervisor: int, ready: int
@@ -80,15 +89,16 @@ class Forking:
         for name, value in order.cookies.items():
             ctypes.memmove(self._places[name], value.encode().ljust(len(PLACES[name]), b"\0"), len(PLACES[name]))
         _prctl(_PR_SET_NAME, b"wsrf-function", 0, 0, 0)
-        os.environ.clear()
-        os.environ.update(environment)
+        for name in os.environ.keys() - environment.keys():
+            del os.environ[name]
+        for name, value in environment.items():
+            if os.environ.get(name) != value:
+                os.environ[name] = value
         for number, file in enumerate(files):
             os.dup2(file, number)
-        for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            handler = _FIRST.get(each, signal.SIG_DFL)
-            if signal.getsignal(each) != handler:
-                with contextlib.suppress(OSError, ValueError):
-                    signal.signal(each, handler)
+        for number, handler in self._handlers:
+            with contextlib.suppress(OSError, ValueError):
+                signal.signal(number, handler)
 
 
 def _places() -> dict[str, int]:

@@ -61,12 +61,15 @@ def test_of_a_long_trace_the_end_is_kept(tmp_path: Path, said: Path, text: str) 
 
 
 def test_there_is_room_for_it_on_a_disk_that_fills_up(tmp_path: Path) -> None:
-    path = str(tmp_path / "failure")
-    failures.reserve(path)
-    [kept] = tmp_path.iterdir()
+    kept = tmp_path / "arguments"
+    kept.write_bytes(b"<read/>")
+    room = failures.Room(str(kept))
     assert kept.stat().st_blocks * 512 >= 2 * failures.TRACE
-    failures.write(path, Failure("OSError", "full", None))
-    failures.reserve(path)
-    failures.release(path)
-    assert [each.name for each in tmp_path.iterdir()] == ["failure"]
+    room.give_back()
+    room.give_back()
+    assert kept.read_bytes() == b"<read/>"
+    assert kept.stat().st_blocks * 512 < failures.TRACE
+    failures.Room(str(tmp_path / "nowhere")).give_back()
+    failures.write(str(tmp_path / "failure"), Failure("OSError", "full", None))
     assert failures.read(str(tmp_path)) == Failure("OSError", "full", None)
+    assert {each.name for each in tmp_path.iterdir()} == {"arguments", "failure"}
