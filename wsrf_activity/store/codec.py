@@ -4,6 +4,7 @@ import base64
 import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import RowMapping
@@ -28,6 +29,7 @@ from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, Subscription
 
 _MICROSECOND = timedelta(microseconds=1)
+_TIMES = ("created", "started", "ended", "terminates", "estimated_end")
 _COLUMNS = (
     "id",
     "owner",
@@ -46,38 +48,47 @@ _COLUMNS = (
 )
 
 
+#: The rest of an activity, in the document of its row: what is as with most activities is left out, since rows are
+#: written and read often. The usual values of these are that there is nothing yet; those never change.
+_REST = (
+    "groups",
+    "started",
+    "work_limit",
+    "progress",
+    "heard",
+    "attempt",
+    "recovered",
+    "engine_job",
+    "exit_code",
+    "errors",
+    "results",
+    "has_input",
+    "estimated_end",
+    "index",
+    "members",
+    "gathering",
+    "needs",
+    "request_digest",
+    "ending",
+    "leaving",
+)
+_USUAL = tuple((field.name, field.default) for field in dataclasses.fields(Activity) if field.name in _REST)
+
+
 def activity_row(activity: Activity) -> dict[str, Any]:
     """Return the column values of an activity."""
     row = {column: getattr(activity, column) for column in _COLUMNS}
     row["phase"] = activity.phase.value
     row["error_status"] = activity.error_status.value
-    row["document"] = {
+    row["document"] = document = {
         "work": _work(activity.work),
-        "groups": list(activity.groups),
-        "started": _time(activity.started),
-        "lifetime_set": activity.lifetime_set,
-        "work_limit": _span(activity.work_limit),
-        "progress": [activity.progress.percent, activity.progress.message] if activity.progress else None,
-        "heard": list(activity.heard),
-        "attempt": activity.attempt,
-        "recovered": activity.recovered,
         "engine": activity.engine,
-        "engine_job": activity.engine_job,
-        "exit_code": activity.exit_code,
-        "errors": [_error(error) for error in activity.errors],
-        "results": [_result(result) for result in activity.results],
-        "has_input": activity.has_input,
-        **_said(
-            estimated_end=_time(activity.estimated_end),
-            index=activity.index,
-            members=list(dataclasses.astuple(activity.members)) if activity.members else None,
-            gathering=activity.gathering or None,
-            needs=list(activity.needs) or None,
-        ),
-        "request_digest": activity.request_digest,
-        **({"ending": activity.ending} if activity.ending is not None else {}),
-        **({"leaving": True} if activity.leaving else {}),
+        "lifetime_set": activity.lifetime_set,
     }
+    for name, usual in _USUAL:
+        value = getattr(activity, name)
+        if value != usual:
+            document[name] = _field(name, value)
     return row
 
 
@@ -94,33 +105,14 @@ def as_it_was(activity: Activity) -> dict[str, Any]:
 def read_activity(row: RowMapping | Mapping[str, Any]) -> Activity:
     """Return the activity of a row."""
     document = row["document"]
-    progress = document["progress"]
     return Activity(
         **{column: row[column] for column in _COLUMNS},
         phase=Phase(row["phase"]),
         work=_read_work(document["work"]),
-        groups=tuple(document["groups"]),
-        started=_read_time(document["started"]),
-        lifetime_set=document["lifetime_set"],
-        work_limit=_read_span(document["work_limit"]),
-        progress=Progress(*progress) if progress else None,
-        heard=Heard(*document.get("heard", ())),
-        attempt=document["attempt"],
-        recovered=document.get("recovered", 0),  # rows of earlier programs have none
         engine=document["engine"],
-        engine_job=document["engine_job"],
-        exit_code=document["exit_code"],
-        errors=tuple(_read_error(error) for error in document["errors"]),
-        results=tuple(_read_result(result) for result in document["results"]),
-        estimated_end=_read_time(document.get("estimated_end")),
-        index=document.get("index"),
-        members=Members(*document["members"]) if document.get("members") else None,
-        gathering=document.get("gathering", False),
-        needs=tuple(document.get("needs", ())),
-        has_input=document["has_input"],
-        request_digest=document["request_digest"],
-        ending=document.get("ending"),
-        leaving=document.get("leaving", False),
+        lifetime_set=document["lifetime_set"],
+        # Earlier programs have written all of them, null where there was nothing.
+        **{name: _read_field(name, document[name]) for name in _REST if document.get(name) is not None},
     )
 
 
@@ -159,29 +151,13 @@ def read_event(row: RowMapping) -> Logged:
 
 def _field(name: str, value: Any) -> Any:
     """Return a field of an activity as JSON."""
-    match value:
-        case datetime():
-            return _time(value)
-        case timedelta():
-            return _span(value)
-        case Progress():
-            return [value.percent, value.message]
-        case Members():
-            return list(dataclasses.astuple(value))
-        case tuple() if name == "errors":
-            return [_error(error) for error in value]
-        case tuple() if name == "results":
-            return [_result(result) for result in value]
-        case tuple():
-            return list(value)
-    return value
+    write = _WRITTEN.get(name)
+    return value if write is None or value is None else write(value)
 
 
 def _read_field(name: str, stored: Any) -> Any:
-    if stored is None:
-        return None
-    read = _FIELDS.get(name)
-    return stored if read is None else read(stored)
+    read = _READ.get(name)
+    return stored if read is None or stored is None else read(stored)
 
 
 def _payload(payload: Payload) -> Any:
@@ -191,7 +167,7 @@ def _payload(payload: Payload) -> Any:
         case Phase():
             return payload.value
         case Progress():
-            return [payload.percent, payload.message]
+            return _progress(payload)
         case ActivityError():
             return _error(payload)
         case Result():
@@ -293,11 +269,11 @@ def _work(work: Work) -> dict[str, Any]:
             arguments=None if work.arguments is None else work.arguments.decode(),
             bindings=[list(dataclasses.astuple(binding)) for binding in work.bindings] or None,
             then=[dataclasses.asdict(link) for link in work.then] or None,
+            results={name: [spec.path, spec.media_type] for name, spec in work.results.items()} or None,
         ),
         "argv": list(work.argv),
         "stdin": work.stdin,
         "media_type": work.media_type,
-        "results": {name: [spec.path, spec.media_type] for name, spec in work.results.items()},
         "restart": work.restart.value,
         "retries": work.retries,
         "recoveries": work.recoveries,
@@ -310,7 +286,7 @@ def _read_work(stored: Mapping[str, Any]) -> Work:
         argv=tuple(stored["argv"]),
         stdin=stored["stdin"],
         media_type=stored["media_type"],
-        results={name: ResultSpec(*spec) for name, spec in stored["results"].items()},
+        results={name: ResultSpec(*spec) for name, spec in stored.get("results", {}).items()},
         restart=RestartPolicy(stored["restart"]),
         retries=stored["retries"],
         recoveries=stored.get("recoveries", RECOVERIES),
@@ -355,14 +331,29 @@ def _read_result(stored: Mapping[str, Any]) -> Result:
     return Result(**{**stored, "inline": None if inline is None else base64.b64decode(inline)})
 
 
-#: How the fields of an activity in an event are read that are no plain JSON.
-_FIELDS: dict[str, Callable[[Any], Any]] = {
+def _progress(progress: Progress) -> list[Any]:
+    return [progress.percent, progress.message]
+
+
+#: How the fields of an activity are written and read that are no plain JSON.
+_WRITTEN: dict[str, Callable[[Any], Any]] = {
+    "phase": attrgetter("value"),
+    "work_limit": _span,
+    "progress": _progress,
+    "members": lambda members: list(dataclasses.astuple(members)),
+    "errors": lambda errors: [*map(_error, errors)],
+    "results": lambda results: [*map(_result, results)],
+    **dict.fromkeys(("groups", "heard", "needs"), list),
+    **dict.fromkeys(_TIMES, _time),
+}
+_READ: dict[str, Callable[[Any], Any]] = {
     "phase": Phase,
-    "groups": tuple,
     "work_limit": _read_span,
     "progress": lambda stored: Progress(*stored),
+    "heard": lambda stored: Heard(*stored),
     "members": lambda stored: Members(*stored),
     "errors": lambda stored: tuple(map(_read_error, stored)),
     "results": lambda stored: tuple(map(_read_result, stored)),
-    **dict.fromkeys(("created", "started", "ended", "terminates", "estimated_end"), datetime.fromisoformat),
+    **dict.fromkeys(("groups", "needs"), tuple),
+    **dict.fromkeys(_TIMES, datetime.fromisoformat),
 }

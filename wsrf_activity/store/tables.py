@@ -1,5 +1,6 @@
 """The tables. Times are microseconds since 1970 in UTC: exact, ordered, and free of any database's idea of a zone."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -40,13 +41,13 @@ class Moment(TypeDecorator[datetime]):
     impl = BigInteger
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], int | None]:
         """Store a time."""
-        return None if value is None else micros(value)
+        return lambda moment: None if moment is None else micros(moment)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[int | None], datetime | None]:
         """Read a time."""
-        return None if value is None else from_micros(value)
+        return lambda stored: None if stored is None else from_micros(stored)
 
 
 #: 64 bits on PostgreSQL; SQLite numbers rows by itself only for its own INTEGER.
