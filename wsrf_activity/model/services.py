@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -262,9 +263,10 @@ def _fill(template: str, values: Mapping[str, str]) -> str | None:
     return _PLACEHOLDER.sub(lambda match: values[match.group(1)] if match.group(1) else match.group(0)[0], template)
 
 
-def placeholders(template: str) -> set[str]:
+@lru_cache(maxsize=4096)
+def placeholders(template: str) -> frozenset[str]:
     """Return the names of the parameters that a template uses."""
-    return {name for name in _PLACEHOLDER.findall(template) if name}
+    return frozenset(name for name in _PLACEHOLDER.findall(template) if name)
 
 
 def ad_hoc(line: str, keep: timedelta) -> Work:

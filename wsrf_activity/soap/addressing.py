@@ -3,7 +3,9 @@
 import re
 import uuid
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from lxml import etree
 
@@ -245,17 +247,31 @@ def reference(  # each is a part of it
     """
     version = version or ns.WSA
     tag = tag or f"{{{version}}}EndpointReference"
+    made = deepcopy(_pattern(addresses.base, resource, version, tag, bool(identifier), described, by))
+    made[0].text = addresses.interface(by.name) if by and not identifier else addresses.at(resource, identifier)
+    if identifier:
+        made[1][0].text = identifier
+    return made
+
+
+@lru_cache(maxsize=64)
+def _pattern(
+    base: str, resource: Resource, version: str, tag: str, identified: bool, described: bool, by: Described | None
+) -> etree._Element:
+    """Return an endpoint reference without address and id: all else follows from these. It is to be copied.
+
+    Most answers name one or many, and to make one element by element takes eight times as long.
+    """
     named = {prefix: uri for prefix, uri in ns.PREFIXES.items() if uri == etree.QName(tag).namespace}
     element = etree.Element(tag, nsmap={**named, "wsa": version})
-    address = addresses.interface(by.name) if by and not identifier else addresses.at(resource, identifier)
-    etree.SubElement(element, f"{{{version}}}Address").text = address
-    if identifier:
+    etree.SubElement(element, f"{{{version}}}Address")
+    if identified:
         name = "ReferenceParameters" if version == ns.WSA else "ReferenceProperties"
         parameters = etree.SubElement(element, f"{{{version}}}{name}")
         # Its namespace is declared on the element itself: some clients echo just this fragment.
-        etree.SubElement(parameters, REFERENCES[resource], nsmap={"ref": ns.REF}).text = identifier
+        etree.SubElement(parameters, REFERENCES[resource], nsmap={"ref": ns.REF})
     if version == ns.WSA and described:
-        _describe(element, addresses, resource, by)
+        _describe(element, Addresses(base), resource, by)
     return element
 
 

@@ -33,7 +33,7 @@ def _act(name: str) -> str:
 
 def value_of(body: etree._Element, name: str, read: Callable[[str], T]) -> T | None:
     """Return the value of an optional child; raises InvalidParameter where it is beyond what can be kept."""
-    child = body.find(_act(name))
+    child = _child(body, name)
     if child is None:
         return None
     try:
@@ -42,8 +42,12 @@ def value_of(body: etree._Element, name: str, read: Callable[[str], T]) -> T | N
         raise InvalidParameter(f"{name}: {error}", name) from None
 
 
+def _child(body: etree._Element, name: str) -> etree._Element | None:
+    return next(body.iterchildren(_act(name)), None)
+
+
 def _texts(body: etree._Element, name: str) -> tuple[str, ...]:
-    return tuple((child.text or "").strip() for child in body.iterfind(_act(name)))
+    return tuple((child.text or "").strip() for child in body.iterchildren(_act(name)))
 
 
 def requested_time(child: etree._Element | None, now: datetime) -> Requested | None:
@@ -76,7 +80,7 @@ def read_options(body: etree._Element, addresses: Addresses, now: datetime) -> S
         name=value_of(body, "Name", str.strip),
         groups=_texts(body, "Group"),
         run_id=value_of(body, "RunId", str.strip),
-        lifetime=requested_time(body.find(_act("InitialTerminationTime")), now),
+        lifetime=requested_time(_child(body, "InitialTerminationTime"), now),
         work_limit=value_of(body, "ExecutionDuration", lambda text: parse_duration(text, now)),
         request_id=value_of(body, "RequestId", str.strip),
     )
@@ -85,7 +89,7 @@ def read_options(body: etree._Element, addresses: Addresses, now: datetime) -> S
 def _parameters(body: etree._Element) -> dict[str, tuple[str, ...]]:
     """Return the values by name: what is given repeatedly is a list."""
     found: dict[str, list[str]] = {}
-    for child in body.iterfind(_act("Parameter")):
+    for child in body.iterchildren(_act("Parameter")):
         found.setdefault(child.get("name", ""), []).append(child.text or "")
     return {name: tuple(texts) for name, texts in found.items()}
 
@@ -126,7 +130,7 @@ def write_started(
     response: etree._Element, activity: Activity, members: Iterable[Activity], addresses: Addresses, now: datetime
 ) -> None:
     """Say, in elements of the response's namespace, what was started, and the members where that is a set."""
-    namespace = etree.QName(response).namespace
+    namespace = response.tag[1:].partition("}")[0]
     response.append(endpoint_reference(addresses, activity.id, service=activity.service))
     response.append(time_element(f"{{{namespace}}}TerminationTime", activity.terminates))
     response.append(time_element(f"{{{namespace}}}CurrentTime", now))

@@ -5,7 +5,7 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 
 from lxml import etree
 
@@ -58,14 +58,19 @@ def element(name: str, text: str | None, attributes: dict[str, str] | None = Non
 
 def time_element(tag: str, moment: datetime | None) -> etree._Element:
     """Return an element with a time, or nil for never."""
-    namespace = etree.QName(tag).namespace
-    prefixes = {prefix: uri for prefix, uri in _PREFIXES.items() if uri == namespace}
-    made = etree.Element(tag, nsmap={**prefixes, "xsi": ns.XSI})
+    made = etree.Element(tag, nsmap=_prefixes(tag))
     if moment is None:
         made.set(NIL, "true")
     else:
         made.text = stamp(moment)
     return made
+
+
+@lru_cache(maxsize=64)
+def _prefixes(tag: str) -> dict[str, str]:
+    """Return the prefix of the namespace of a tag, where we have one, and that of xsi."""
+    namespace = etree.QName(tag).namespace
+    return {prefix: uri for prefix, uri in _PREFIXES.items() if uri in (namespace, ns.XSI)}
 
 
 def progress_element(view: View) -> Iterator[etree._Element]:
