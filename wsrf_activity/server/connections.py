@@ -80,8 +80,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def declines(self) -> bool:
         """Whether the head that was read offers a protocol that nobody here speaks."""
+        if not self.parser.should_upgrade():
+            return False
         offered = [value.lower() for name, value in self.headers if name == b"upgrade"]
-        return self.parser.should_upgrade() and offered not in ([], [b"websocket"])
+        return offered not in ([], [b"websocket"])
 
     def head_without_offer(self) -> bytes:
         """Return the head that was read, to be read again."""

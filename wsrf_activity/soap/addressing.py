@@ -69,6 +69,9 @@ class Endpoint:
         return bool(self.address) and not self.nowhere and self.address not in _BACK
 
 
+_CONNECTION = Endpoint(ns.WSA_ANONYMOUS)
+
+
 @dataclass(frozen=True, slots=True)
 class Headers:
     """The addressing properties of a request; without any, ``version`` is None."""
@@ -98,7 +101,10 @@ class Headers:
     def endpoint(self, fault: bool) -> Endpoint:
         """Return where the reply, or the fault, goes (WS-Addressing 1.0 Core, section 3.4)."""
         named = (self.fault_to or self.reply_to) if fault else self.reply_to
-        return named or Endpoint(ns.WSA_ANONYMOUS)
+        return named or _CONNECTION
+
+
+NO_HEADERS = Headers()
 
 
 def understood(block: etree._Element) -> bool:
@@ -134,7 +140,7 @@ def read(blocks: Iterable[etree._Element]) -> Headers:
             else:
                 found[name.localname] = block
     if version is None:
-        return Headers(references=frozenset(references))
+        return Headers(references=frozenset(references)) if references else NO_HEADERS
     return _headers(version, found, frozenset(references), problem)
 
 

@@ -10,7 +10,7 @@ _WORTH_COMPRESSING = 2048  #: bytes: less fits into a packet or two as it is
 
 def compressed(response: Response, request: Request) -> Response:
     """Compress what is worth it for a client that accepts it (RFC 9110, section 12.5.3)."""
-    response.headers["vary"] = "accept-encoding"
+    response.raw_headers.append((b"vary", b"accept-encoding"))
     if len(response.body) >= _WORTH_COMPRESSING and _accepts_gzip(request.headers.get("accept-encoding", "")):
         response.body = gzip.compress(response.body, compresslevel=1, mtime=0)
         response.headers["content-encoding"] = "gzip"

@@ -25,11 +25,8 @@ class Dispatcher(ServerBase):
     async def perform(self, body: etree._Element, call: Call) -> etree._Element | Verbatim | None:
         """Return the child of the reply's Body, None for a one-way operation; raises what the method does."""
         context = MethodContext.__new__(MethodContext)
-        vars(context).update(self._begun[body.tag], in_object=body, udc=call)
-        self.app.process_request(context)
-        if context.out_error is not None:
-            raise context.out_error
-        reply: etree._Element | Verbatim | None = await context.out_object[0]
+        vars(context).update(self._begun[body.tag], in_object=[body], udc=call)
+        reply: etree._Element | Verbatim | None = await self.app.call_wrapper(context)
         return reply
 
     def _begin(self, body: str) -> Any:
@@ -37,7 +34,8 @@ class Dispatcher(ServerBase):
 
         To make one from nothing takes Spyne longer than all else that it does for a call, and leaves a circle of
         objects to the garbage collector. What the copies share (the contexts of transport and protocols, and two empty
-        lists) is not written to between here and the method's return.
+        lists) is not written to between here and the method's return. Around the method Spyne would tell listeners,
+        of which there are none, and make faults of exceptions, of which a coroutine raises none before it is awaited.
         """
         context = MethodContext(self, MethodContext.SERVER)
         context.method_request_string = body

@@ -1,6 +1,7 @@
 """One request and its response over HTTP: what is known of it so far, and how an answer to it is written."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from lxml import etree
 from starlette.requests import Request
@@ -10,20 +11,21 @@ from wsrf_activity.soap import addressing, contract, envelope, mtom
 from wsrf_activity.soap.compression import compressed
 from wsrf_activity.soap.envelope import SOAP11, SOAP12, Verbatim
 from wsrf_activity.soap.places import Place
-from wsrf_activity.soap.replies import Routes
+from wsrf_activity.soap.replies import ON_THE_CONNECTION
 
 
 class Exchange:
     """What is known of a request so far: enough to answer it in kind, however early it fails."""
 
-    def __init__(self, request: Request, place: Place) -> None:
-        """Begin with what HTTP says; ``place`` is what answers at the address."""
+    def __init__(self, request: Request, place: Place, now: datetime) -> None:
+        """Begin with what HTTP says; ``place`` is what answers at the address, ``now`` when it came."""
         self.media_type, self.parameters = mtom.parameters(request.headers.get("content-type", ""))
         kind = self.parameters.get("start-info", "") if self.media_type == mtom.MEDIA_TYPE else self.media_type
         self.version = SOAP12 if kind.lower().startswith(SOAP12.media_type) else SOAP11  # until the envelope says
-        self.headers = addressing.Headers()
-        self.routes = Routes()
+        self.headers = addressing.NO_HEADERS
+        self.routes = ON_THE_CONNECTION
         self.place = place
+        self.now = now
         self.resource_id: str | None = None
         self.verbatim: Verbatim | None = None  #: what the reply holds that is already written
         self.apart = False  #: whether the message is so large that others must not wait for it

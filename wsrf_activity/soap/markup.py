@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from functools import lru_cache
 from itertools import islice
 
 from lxml import etree
@@ -46,6 +47,8 @@ class Vocabulary:
     def learn(self, names: set[str]) -> None:
         """Count names that have been read."""
         new = names - self._names
+        if not new:
+            return
         self._left -= sum(map(len, new))
         if not self.full:
             self._names |= new
@@ -109,21 +112,30 @@ def _as_utf8(data: bytes, charset: str | None) -> bytes:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
         raise NotXml(f"not {encoding}: {error.reason}") from None
+    if encoding == "utf-8":
+        return data.removeprefix(codecs.BOM_UTF8)
     return text.removeprefix("\ufeff").encode()
 
 
 def _encoding(data: bytes, charset: str | None) -> str:
-    declared = _DECLARED.match(data[:512])
     name = charset or next((name for bom, name in _BOMS if data.startswith(bom)), None)
     name = name or ("utf-16" if data[:2] in (b"<\0", b"\0<") else None)
-    name = name or (declared.group(1).decode("ascii") if declared else "utf-8")
-    try:
-        known = codecs.lookup(name.strip().strip("\"'")).name
-    except (LookupError, ValueError):
-        known = ""
+    if name is None:
+        declared = _DECLARED.match(data[:512])
+        name = declared.group(1).decode("ascii") if declared else "utf-8"
+    known = _known(name)
     if known not in _CHARSETS:
         raise NotXml(f"charset {name[:40]!r} is not accepted; accepted: UTF-8, UTF-16, ISO-8859-1, US-ASCII")
     return known
+
+
+@lru_cache(maxsize=128)
+def _known(charset: str) -> str:
+    """Return what Python calls a charset, nothing where it knows none."""
+    try:
+        return codecs.lookup(charset.strip().strip("\"'")).name
+    except (LookupError, ValueError):
+        return ""
 
 
 def _check_marks(body: bytes) -> None:

@@ -39,6 +39,9 @@ class Routes:
         return self.fault if fault else self.reply
 
 
+ON_THE_CONNECTION = Routes()
+
+
 class Replies:
     """Sends answers elsewhere, and keeps hold of all that is done for them meanwhile."""
 
@@ -53,9 +56,11 @@ class Replies:
 
         Raises SoapProblem for where nothing may be sent, TooBusy.
         """
+        if headers.reply_to is None and headers.fault_to is None:
+            return ON_THE_CONNECTION
         reply, fault = headers.endpoint(False), headers.endpoint(True)
         if headers.problem is not None or not (reply.elsewhere or fault.elsewhere):
-            return Routes()
+            return ON_THE_CONNECTION
         if len(self._under_way) >= self._most:
             raise TooBusy("too many answers are under way to other addresses; try again later", _COME_AGAIN)
         to_reply = await self._target(headers, reply, "ReplyTo")

@@ -106,7 +106,7 @@ class SoapServer:
         ``services``. ``caller`` is None where HTTP says nothing of who calls; raises NotLoggedIn where the message does
         not either.
         """
-        exchange = Exchange(request, self._place(resource, service))
+        exchange = Exchange(request, self._place(resource, service), self._now)
         return await self._told(exchange, self._answer(request, caller, identifier, exchange))
 
     async def _told(self, exchange: Exchange, work: Awaitable[Response]) -> Response:
@@ -125,7 +125,7 @@ class SoapServer:
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a request that was refused before it was read: no credentials, say."""
-        exchange = Exchange(request, self._place(Resource.ACTIVITY))
+        exchange = Exchange(request, self._place(Resource.ACTIVITY), self._now)
         response = self._refusal(exchange, problem)
         response.status_code = status
         response.headers.update(headers)
@@ -173,7 +173,7 @@ class SoapServer:
             exchange.resource_id,
             soap="1.2" if exchange.version.is_12 else "1.1",
             addressing=exchange.headers.version or ns.WSA,
-            if_version=conditions.expected_version(message.headers, message.body, self._now, exchange.place.resource),
+            if_version=conditions.expected_version(message, exchange.place.resource, exchange.now),
             start=await self._run(exchange.apart, lambda: self._start(message, exchange.place)),
             attachments=included,
         )
@@ -215,12 +215,12 @@ class SoapServer:
         """Read a message and who sends it; one of nobody is looked at for its credentials alone."""
         if caller is not None:
             message, package = await self._received(request, exchange, self._max)
-            return message, package, self._caller(caller, message)
+            return message, package, self._caller(caller, message, exchange)
         try:
             message, package = await self._received(request, exchange, min(self._max, _UNKNOWN_CALLER))
         except (Problem, SoapProblem):
             raise _not_logged_in() from None
-        return message, package, self._caller(None, message)
+        return message, package, self._caller(None, message, exchange)
 
     async def _received(self, request: Request, exchange: Exchange, most: int) -> tuple[Envelope, mtom.Package | None]:
         """Read a message of ``most`` bytes, and what comes beside it as far as that is not yet read."""
@@ -239,16 +239,20 @@ class SoapServer:
         """Read the request's body, never more of it than is allowed."""
         if int(request.headers.get("content-length", 0)) > most:
             raise self._too_large()
-        received = bytearray()
-        async for chunk in request.stream():
-            received += chunk
+        received, more = bytearray(), True
+        while more:
+            message = await request.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+            received += message.get("body", b"")
+            more = message.get("more_body", False)
             if len(received) > most:
                 raise self._too_large()
         return bytes(received)
 
-    def _caller(self, caller: Principal | None, message: Envelope) -> Principal:
+    def _caller(self, caller: Principal | None, message: Envelope, exchange: Exchange) -> Principal:
         """Return who sends a message: what it says itself (WS-Security) counts for more than what HTTP says."""
-        given = credentials.read(message.headers, self._now)
+        given = credentials.read(message.headers, exchange.now)
         if given is None:
             if caller is None:
                 raise _not_logged_in()
@@ -285,7 +289,7 @@ class SoapServer:
         plain = data if encoding == "identity" else self._unzip(data, encoding)
         root = markup.parse(plain, charset, vocabulary)
         exchange.version = envelope.version_of(root) or exchange.version
-        message = envelope.read(root, self._now)
+        message = envelope.read(root, exchange.now)
         exchange.headers = addressing.read(message.headers)
         return message
 
@@ -309,7 +313,8 @@ class SoapServer:
         if headers.problem is not None:
             raise headers.problem
         operation = exchange.operations.get(message.body.tag)
-        addressing.check_action(headers, exchange.soap_action(), operation.input_action if operation else None)
+        if headers.action is not None:
+            addressing.check_action(headers, exchange.soap_action(), operation.input_action if operation else None)
         if operation is None:
             raise faults.sender(f"{_readable(message.body)} is no operation of this service", self._now, "NoOperation")
 
