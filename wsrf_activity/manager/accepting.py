@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 
 from lxml import etree
@@ -85,7 +85,10 @@ class Acceptance:
         if request.command is not None:
             return Accepted(self._command(caller, request, now))
         service = self.service(request.service or "")
-        return self._made(service, request, self._activity(caller, request, service, now), (), now)
+        keep = self._keep(caller, service)
+        if service.several:
+            return self._set(service, request, self._activity(caller, request, service, now, _none_yet(keep)), (), now)
+        return Accepted(self._activity(caller, request, service, now, self._work(service, request, keep, ())))
 
     def place(self, owner: str, request: StartRequest, place: Place, now: datetime) -> Accepted:
         """Return what an activity of ``owner`` wants started; raises UnknownService and InvalidParameter."""
@@ -93,8 +96,9 @@ class Acceptance:
         service = self.service(request.service or "")
         if request.document is not None and not any(each.parameter for each in place.bindings):
             request = replace(request, document=self._checked(service, request.document))
+        caller = Principal(owner)
         made = replace(
-            self._activity(Principal(owner), request, service, now),
+            self._activity(caller, request, service, now, _none_yet(self._keep(caller, service))),
             id=place.id,
             needs=place.needs,
             phase=Phase.PENDING if place.parent is not None and place.needs else Phase.QUEUED,
@@ -102,7 +106,9 @@ class Acceptance:
         if place.parent is not None:
             family = place.parent
             made = replace(made, parent=family.id, terminates=family.terminates, run_id=family.run_id)
-        return self._made(service, request, made, place.bindings, now)
+        if service.several:
+            return self._set(service, request, made, place.bindings, now)
+        return Accepted(replace(made, work=self._work(service, request, made.work.keep, place.bindings)))
 
     def service(self, name: str) -> Service:
         """Return a configured service; raises UnknownService."""
@@ -136,17 +142,21 @@ class Acceptance:
         if request.parameters:
             raise InvalidParameter("a command line has no parameters", next(iter(request.parameters)))
         work = ad_hoc(request.command or "", self.policy(caller, COMMAND_SERVICE).keep)
-        return replace(self._activity(caller, request, None, now), work=work)
+        return self._activity(caller, request, None, now, work)
 
-    def _activity(self, caller: Principal, request: StartRequest, service: Service | None, now: datetime) -> Activity:
-        """Return an activity without its work."""
+    def _keep(self, caller: Principal, service: Service) -> timedelta:
+        return service.keep or self.policy(caller, service.name).keep
+
+    def _activity(
+        self, caller: Principal, request: StartRequest, service: Service | None, now: datetime, work: Work
+    ) -> Activity:
         name = service.name if service else COMMAND_SERVICE
         policy, lifetime = self.policy(caller, name), self._lifetime(caller, request, service, now)
         return Activity(
             id=new_id(),
             owner=caller.name,
             service=name,
-            work=Work(argv=(), keep=(service.keep if service else None) or policy.keep),
+            work=work,
             engine=service.engine if service else DEFAULT_ENGINE,
             created=now,
             name=request.name,
@@ -175,11 +185,10 @@ class Acceptance:
         reason = f"service {service.name} sets the termination time itself: send none"
         raise InitialTerminationTimeRejected(reason, latest or now, latest)
 
-    def _made(
+    def _set(
         self, service: Service, request: StartRequest, base: Activity, bindings: tuple[Binding, ...], now: datetime
     ) -> Accepted:
-        if service.each is None and service.times is None:
-            return Accepted(replace(base, work=self._work(service, request, base, bindings)))
+        """Return an activity that gathers, and a member for each value or as often as is asked for."""
         if any(binding.parameter in (service.each, service.times) for binding in bindings):
             name = service.each or service.times
             raise InvalidParameter(
@@ -196,19 +205,23 @@ class Acceptance:
                 id=member_id,
                 index=index,
                 name=None if base.name is None else f"{base.name[:240]} {index}",
-                work=self._work(service, each, base, bindings),
+                work=self._work(service, each, base.work.keep, bindings),
             )
             for index, (member_id, each) in enumerate(zip(_ids(len(requests)), requests, strict=True))
         )
         gathers = replace(base, phase=Phase.EXECUTING, started=now, gathering=True, members=Members(len(members)))
         return Accepted(replace(gathers, needs=()), members)
 
-    def _work(self, service: Service, request: StartRequest, base: Activity, bindings: tuple[Binding, ...]) -> Work:
+    def _work(self, service: Service, request: StartRequest, keep: timedelta, bindings: tuple[Binding, ...]) -> Work:
         if any(binding.parameter is not None for binding in bindings):
-            work = Work(argv=(), arguments=draft(self.rules, service, request, bindings), keep=base.work.keep)
+            work = Work(argv=(), arguments=draft(self.rules, service, request, bindings), keep=keep)
         else:
-            work = self.rules.work(service, request, base.work.keep)
-        return replace(work, bindings=bindings)
+            work = self.rules.work(service, request, keep)
+        return replace(work, bindings=bindings) if bindings else work
+
+
+def _none_yet(keep: timedelta) -> Work:
+    return Work(argv=(), keep=keep)
 
 
 def _given_input(member: Activity) -> Activity:

@@ -316,7 +316,7 @@ class Manager:
     async def _accepted(self, caller: Principal, request: StartRequest) -> Accepted:
         accept = partial(self._acceptance.accept, caller, request, self.clock())
         service = self.services.get(request.service or "")
-        several = service is not None and (service.each or service.times)
+        several = service is not None and service.several
         accepted = await asyncio.to_thread(accept) if several else accept()  # others need not wait for ten thousand
         told = await self.subscriptions.from_the_first(caller, request.subscriptions, accepted.activity.id)
         return replace(accepted, told=told)

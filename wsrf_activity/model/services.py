@@ -189,6 +189,11 @@ class Service:
     recoveries: int = RECOVERIES
     documentation: str | None = None
 
+    @property
+    def several(self) -> bool:
+        """Whether one request starts a set of activities."""
+        return self.each is not None or self.times is not None
+
     def work(self, values: Mapping[str, str], keep: timedelta, arguments: bytes | None = None) -> Work:
         """Return the work for these parameter values, or for a function's arguments; raises InvalidParameter."""
         return Work(
