@@ -468,4 +468,4 @@ async def _forgotten(house: House) -> bool:
 def test_the_end_of_an_activity_is_kept_as_it_was() -> None:
     event = Event("Terminated", "a" * 26, "ada", 2, NOON, END)
     row = {**codec.event_row(event), "id": 1, "sequence": 5}
-    assert codec.read_event(row).event == event  # type: ignore[arg-type]  # a row is a mapping, too
+    assert codec.read_event(row).event == event

@@ -134,7 +134,7 @@ def event_row(event: Event) -> dict[str, Any]:
     }
 
 
-def read_event(row: RowMapping) -> Logged:
+def read_event(row: Mapping[str, Any]) -> Logged:
     """Return the event of a row with its place in the log."""
     changed = row["changed"]
     event = Event(
@@ -218,7 +218,7 @@ def subscription_row(subscription: Subscription) -> dict[str, Any]:
     return row
 
 
-def read_subscription(row: RowMapping) -> Subscription:
+def read_subscription(row: Mapping[str, Any]) -> Subscription:
     """Return the subscription of a row."""
     document = row["document"]
     policy = document["policy"]

@@ -4,8 +4,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
+    String,
     and_,
     bindparam,
     delete,
@@ -22,7 +24,7 @@ from wsrf_activity.model.subscriptions import Pulled, PullPoint, Subscription
 from wsrf_activity.store import codec
 from wsrf_activity.store.base import Horizon
 from wsrf_activity.store.notices import Notice
-from wsrf_activity.store.prepared import Prepared, among
+from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.tables import departed, pull_point, pulled, subscription
 from wsrf_activity.store.tables import event as event_log
 
@@ -40,21 +42,18 @@ class Subscriptions:
 
     def add(self, added: Subscription) -> None:
         """Add a subscription."""
-        self._connection.execute(insert(subscription), codec.subscription_row(added))
+        _ADD.change(self._connection, codec.subscription_row(added))
         self._announce(Notice(subscription=added.id, deadline=added.terminates))
 
     def get(self, subscription_id: str) -> Subscription | None:
         """Return a subscription, expired or not, that is about to be changed."""
-        query = select(subscription).where(subscription.c.id == subscription_id).with_for_update()
-        row = self._connection.execute(query).mappings().first()
+        row = _GET_TO_CHANGE.first(self._connection, {"of": subscription_id})
         return None if row is None else codec.read_subscription(row)
 
     def some(self, ids: Collection[str] | None = None) -> Sequence[Subscription]:
         """Return those of these subscriptions that there are; all where none are named."""
-        query = select(subscription).order_by(subscription.c.id)
-        if ids is not None:
-            query = query.where(subscription.c.id.in_(ids))
-        return [codec.read_subscription(row) for row in self._connection.execute(query).mappings()]
+        found = _ALL.all(self._connection, {}) if ids is None else _SOME.all(self._connection, {"ids": list(ids)})
+        return [codec.read_subscription(row) for row in found]
 
     def save(self, new: Subscription) -> None:
         """Write all of a subscription that ``get`` has returned but its position, which only rises."""
@@ -67,7 +66,7 @@ class Subscriptions:
         """Note for subscriptions, by id, up to where they have been told, and with how many messages more."""
         rows = [{"of": id_, "to": position, "more": more} for id_, position, more in positions]
         if rows:
-            self._connection.execute(_ADVANCE, rows)
+            _ADVANCE.change_many(self._connection, rows)
 
     def remove(self, condition: ColumnElement[bool], most: int | None = None) -> Sequence[str]:
         """Delete subscriptions, and what of the log was kept for them; return which.
@@ -108,39 +107,33 @@ class Subscriptions:
 
     def count(self, owner: str) -> int:
         """Return how many subscriptions an owner has."""
-        query = select(func.count()).where(subscription.c.owner == owner)
-        return int(self._connection.execute(query).scalar_one())
+        return int(_COUNT.scalar(self._connection, {"of": owner}))
 
     # The log.
 
     def last(self, activity_id: str | None) -> int:
         """Return where the log ends now, for a new subscription."""
-        query = select(func.coalesce(func.max(event_log.c.id), 0))
-        if activity_id is not None:
-            query = query.where(event_log.c.activity_id == activity_id)
-        return int(self._connection.execute(query).scalar_one())
+        if activity_id is None:
+            return int(_LAST.scalar(self._connection, {}))
+        return int(_LAST_OF_ACTIVITY.scalar(self._connection, {"of": activity_id}))
 
     def before(self, activity_id: str, sequence: int) -> int:
         """Return the position from which an activity's log is read on with ``sequence``."""
-        query = select(func.coalesce(func.max(event_log.c.id), 0))
-        query = query.where(event_log.c.activity_id == activity_id, event_log.c.sequence < sequence)
-        return int(self._connection.execute(query).scalar_one())
+        return int(_BEFORE.scalar(self._connection, {"of": activity_id, "before": sequence}))
 
     def of_activity(self, activity_id: str, after: int, limit: int) -> Sequence[Logged]:
         """Return an activity's events beyond a place among them, in order."""
-        query = select(event_log).where(event_log.c.activity_id == activity_id, event_log.c.sequence > after)
-        rows = self._connection.execute(query.order_by(event_log.c.sequence).limit(limit)).mappings()
-        return [codec.read_event(row) for row in rows]
+        values = {"of": activity_id, "after": after, "most": limit}
+        return [codec.read_event(row) for row in _OF_ACTIVITY.all(self._connection, values)]
 
     def of_owner(self, owner: str, after: int, limit: int) -> Sequence[tuple[int, str]]:
         """Return the ids beyond one of the events of all of an owner's activities, and whose they are, in order."""
-        columns = event_log.c
-        query = select(columns.id, columns.activity_id).where(columns.owner == owner, columns.id > after)
-        return [(row.id, row.activity_id) for row in self._connection.execute(query.order_by(columns.id).limit(limit))]
+        rows = _OF_OWNER.all(self._connection, {"of": owner, "after": after, "most": limit})
+        return [(row["id"], row["activity_id"]) for row in rows]
 
     def horizon(self) -> Horizon:
         """Return how far the log is settled; on SQLite, which has one writer, whatever there is."""
-        last = int(self._connection.execute(select(func.coalesce(func.max(event_log.c.id), 0))).scalar_one())
+        last = self.last(None)
         if self._connection.dialect.name == "sqlite":
             return Horizon(last, 0, 0)
         row = self._connection.execute(_SNAPSHOT).one()
@@ -298,10 +291,37 @@ _TO_ALL = Prepared(
     .where(among(subscription.c.owner, "owners"), subscription.c.activity_id.is_(None))
     .distinct()
 )
-_ADVANCE = (
+_ONE = subscription.c.id == bindparam("of", type_=String())
+_ADD = Prepared(insert(subscription).values(**bound(subscription)).inline())
+_GET_TO_CHANGE = Prepared(select(subscription).where(_ONE).with_for_update())
+_ALL = Prepared(select(subscription).order_by(subscription.c.id))
+_SOME = Prepared(select(subscription).where(among(subscription.c.id, "ids")).order_by(subscription.c.id))
+_COUNT = Prepared(
+    select(func.count()).select_from(subscription).where(subscription.c.owner == bindparam("of", type_=String()))
+)
+_ADVANCE = Prepared(
     update(subscription)
-    .where(subscription.c.id == bindparam("of"), subscription.c.position <= bindparam("to"))
-    .values(position=bindparam("to"), delivered=subscription.c.delivered + bindparam("more"))
+    .where(_ONE, subscription.c.position <= bindparam("to", type_=BigInteger()))
+    .values(
+        position=bindparam("to", type_=BigInteger()),
+        delivered=subscription.c.delivered + bindparam("more", type_=BigInteger()),
+    )
+)
+_MINE = event_log.c.activity_id == bindparam("of", type_=String())
+_AFTER = bindparam("after", type_=BigInteger())
+_MOST = bindparam("most", type_=BigInteger())
+_END = select(func.coalesce(func.max(event_log.c.id), 0))
+_LAST = Prepared(_END)
+_LAST_OF_ACTIVITY = Prepared(_END.where(_MINE))
+_BEFORE = Prepared(_END.where(_MINE, event_log.c.sequence < bindparam("before", type_=BigInteger())))
+_OF_ACTIVITY = Prepared(
+    select(event_log).where(_MINE, event_log.c.sequence > _AFTER).order_by(event_log.c.sequence).limit(_MOST)
+)
+_OF_OWNER = Prepared(
+    select(event_log.c.id, event_log.c.activity_id)
+    .where(event_log.c.owner == bindparam("of", type_=String()), event_log.c.id > _AFTER)
+    .order_by(event_log.c.id)
+    .limit(_MOST)
 )
 _WRITERS = text(
     "SELECT virtualtransaction FROM pg_locks WHERE locktype = 'relation' AND relation = 'event'::regclass "
