@@ -142,7 +142,8 @@ async def replay(
             state, count = found[-1].new, found[-1].logged.sequence
             del rows[:end]
             yield found
-            await asyncio.sleep(0)
+            if whole:
+                await asyncio.sleep(0)
 
 
 def _page(activity_id: str, after: int, records: Records) -> Sequence[Logged]:

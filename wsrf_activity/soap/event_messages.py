@@ -1,6 +1,7 @@
 """The payloads of notifications: what each change of an activity is told as, under which topic."""
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
 from lxml import etree
 
@@ -23,6 +24,34 @@ from wsrf_activity.soap.properties import (
 )
 
 _SILENT = UNPUBLISHED | CONSTANT
+#: Of what each property that is told of is made: fields of an activity. While these are equal, so is the property.
+SOURCES: Final[dict[str, tuple[str, ...]]] = {
+    f"{{{ns.ACT}}}Status": ("phase",),
+    f"{{{ns.ACT}}}ErrorStatus": ("errors",),
+    f"{{{ns.ACT}}}Error": ("errors",),
+    f"{{{ns.ACT}}}Phase": ("phase",),
+    f"{{{ns.ACT}}}ActivityId": ("id",),
+    f"{{{ns.ACT}}}Service": ("service",),
+    f"{{{ns.ACT}}}Name": ("name",),
+    f"{{{ns.ACT}}}Owner": ("owner",),
+    f"{{{ns.ACT}}}Group": ("groups",),
+    f"{{{ns.ACT}}}RunId": ("run_id",),
+    f"{{{ns.ACT}}}Parent": ("parent",),
+    f"{{{ns.ACT}}}CreationTime": ("created",),
+    f"{{{ns.ACT}}}StartTime": ("started",),
+    f"{{{ns.ACT}}}EndTime": ("ended",),
+    f"{{{ns.ACT}}}Progress": ("progress",),
+    f"{{{ns.ACT}}}EstimatedEndTime": ("estimated_end",),
+    f"{{{ns.ACT}}}ExecutionDuration": ("work_limit",),
+    f"{{{ns.ACT}}}Attempt": ("attempt",),
+    f"{{{ns.ACT}}}Engine": ("engine",),
+    f"{{{ns.ACT}}}EngineJobId": ("engine_job",),
+    f"{{{ns.ACT}}}ExitCode": ("exit_code",),
+    f"{{{ns.ACT}}}Members": ("members",),
+    f"{{{ns.ACT}}}Result": ("results", "id"),
+    f"{{{ns.RL}}}TerminationTime": ("terminates",),
+}
+_FIELDS: Final = sorted({field for fields in SOURCES.values() for field in fields})
 
 
 def payloads(
@@ -101,8 +130,9 @@ def _property_changes(
     before: View, after: View, wanted: Callable[[Topic], bool]
 ) -> Iterator[tuple[str, etree._Element]]:
     """Yield each property that is another now, with a wsrf-rp:ResourcePropertyValueChangeNotification."""
+    changed = {field for field in _FIELDS if getattr(before.activity, field) != getattr(after.activity, field)}
     for name, values in PROPERTIES.items():
-        if name in _SILENT or not wanted((name,)):
+        if name in _SILENT or changed.isdisjoint(SOURCES[name]) or not wanted((name,)):
             continue
         old, new = list(values(before)), list(values(after))
         if [etree.tostring(value) for value in old] != [etree.tostring(value) for value in new]:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Final, Generic, TypeVar
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, quoteattr
 
 from lxml import etree
 
@@ -18,7 +18,7 @@ from wsrf_activity.model.addresses import Addresses, Resource
 from wsrf_activity.model.errors import NoCurrentMessage, Refused
 from wsrf_activity.model.events import Change
 from wsrf_activity.model.subscriptions import Subscription
-from wsrf_activity.model.topics import TopicExpression, format_topic
+from wsrf_activity.model.topics import Topic, TopicExpression, format_topic
 from wsrf_activity.notify.base import Envelope, Message
 from wsrf_activity.soap import event_messages, markup
 from wsrf_activity.soap.addressing import read_endpoint, reference
@@ -43,7 +43,7 @@ T = TypeVar("T")
 class _Written(Message):
     """A message that is written at most once, whoever gets it; without slots, to keep what it wrote."""
 
-    addresses: Addresses
+    producer: bytes  #: wsnt:ProducerReference
 
     @cached_property
     def payload_text(self) -> bytes:
@@ -52,24 +52,19 @@ class _Written(Message):
     @cached_property
     def event_text(self) -> bytes:
         """The header block that goes with the message when it is sent raw."""
-        names = {"act": ns.ACT}
-        event = etree.Element(f"{{{ns.ACT}}}Event", eventId=self.event_id, sequence=str(self.sequence), nsmap=names)
-        event.append(_topic(self))
-        event.append(self._producer())
-        return etree.tostring(event)
+        own = f"eventId={quoteattr(self.event_id)} sequence={quoteattr(str(self.sequence))}"
+        topic = "".join(_topic(self.topic))
+        beginning = f'<act:Event xmlns:act="{ns.ACT}" {own}>{topic}'
+        return b"".join((beginning.encode(), self.producer, b"</act:Event>"))
 
     @cached_property
     def behind_subscription(self) -> bytes:
         """What stands in a wsnt:NotificationMessage behind the SubscriptionReference, to its end."""
-        topic = _topic(self)
-        topic.set(f"{{{ns.ACT}}}eventId", self.event_id)
-        topic.set(f"{{{ns.ACT}}}sequence", str(self.sequence))
-        parts = (etree.tostring(topic), etree.tostring(self._producer()), b"<wsnt:Message>", self.payload_text)
-        return b"".join((*parts, b"</wsnt:Message></wsnt:NotificationMessage>"))
-
-    def _producer(self) -> etree._Element:
-        tag = f"{{{ns.WSNT}}}ProducerReference"
-        return reference(self.addresses, Resource.ACTIVITY, self.activity_id, tag=tag, described=False)
+        tag, text = _topic(self.topic)
+        own = f" act:eventId={quoteattr(self.event_id)} act:sequence={quoteattr(str(self.sequence))}"
+        topic = f"{tag[:-1]}{own}>{text}".encode()
+        end = b"</wsnt:Message></wsnt:NotificationMessage>"
+        return b"".join((topic, self.producer, b"<wsnt:Message>", self.payload_text, end))
 
 
 class Notifications:
@@ -80,7 +75,9 @@ class Notifications:
         self._addresses = addresses
         self._messages: _Kept[tuple[Message, ...]] = _Kept(kept)
         self._documents: _Kept[etree._Element] = _Kept(max(1, kept // 10))
+        # Of nothing but an id and the addresses, which stay.
         self._references = lru_cache(maxsize=10_000)(self._write_reference)
+        self._producers = lru_cache(maxsize=kept)(self._write_producer)
 
     def messages(self, change: Change) -> Sequence[Message]:
         """Return all that there is to tell of a change, in order: of its topic, then of each property's."""
@@ -114,7 +111,7 @@ class Notifications:
         name = etree.QName(message.payload)
         uri = name.namespace or ns.ACT
         action = f"{uri}{':' if uri.startswith('urn:') else '/'}{name.localname}"
-        written = _written(message, self._addresses)
+        written = self._written(message)
         return self._envelope(subscription, action, written.event_text, written.payload_text)
 
     def pulled(self, subscription: Subscription, message: Message) -> bytes:
@@ -147,7 +144,7 @@ class Notifications:
                 event.activity_id,
                 topic,
                 payload,
-                self._addresses,
+                self._producers(event.activity_id),
             )
             for number, topic, payload in event_messages.payloads(change, self._addresses)
         )
@@ -159,7 +156,19 @@ class Notifications:
         return document(View(shown, change.logged.event.time, self._addresses))
 
     def _holder(self, subscription: Subscription, message: Message) -> tuple[bytes, bytes, bytes]:
-        return _HOLDER, self._references(subscription.id), _written(message, self._addresses).behind_subscription
+        return _HOLDER, self._references(subscription.id), self._written(message).behind_subscription
+
+    def _written(self, message: Message) -> _Written:
+        if isinstance(message, _Written):
+            return message
+        producer = self._producers(message.activity_id)
+        return _Written(
+            message.event_id, message.sequence, message.activity_id, message.topic, message.payload, producer
+        )
+
+    def _write_producer(self, activity_id: str) -> bytes:
+        tag = f"{{{ns.WSNT}}}ProducerReference"
+        return etree.tostring(reference(self._addresses, Resource.ACTIVITY, activity_id, tag=tag, described=False))
 
     def _write_reference(self, subscription_id: str) -> bytes:
         tag = f"{{{ns.WSNT}}}SubscriptionReference"
@@ -198,20 +207,14 @@ class _Kept(Generic[T]):
         return made
 
 
-def _written(message: Message, addresses: Addresses) -> _Written:
-    if isinstance(message, _Written):
-        return message
-    return _Written(message.event_id, message.sequence, message.activity_id, message.topic, message.payload, addresses)
-
-
-def _topic(message: Message) -> etree._Element:
-    """Return wsnt:Topic with the concrete path, whose prefix is declared on it."""
-    uri = etree.QName(message.topic[0]).namespace or ""
+@lru_cache(maxsize=1000)
+def _topic(topic: Topic) -> tuple[str, str]:
+    """Return wsnt:Topic with the concrete path, whose prefix is declared on it: its start tag, and what follows."""
+    uri = etree.QName(topic[0]).namespace or ""
     prefix = next(prefix for prefix, known in ns.PREFIXES.items() if known == uri)
     names = {"wsnt": ns.WSNT, "act": ns.ACT, prefix: uri}
-    topic = etree.Element(f"{{{ns.WSNT}}}Topic", Dialect=ns.TOPIC_CONCRETE, nsmap=names)
-    topic.text = format_topic(message.topic)
-    return topic
+    declared = "".join(f' xmlns:{name}="{known}"' for name, known in names.items())
+    return f'<wsnt:Topic{declared} Dialect="{ns.TOPIC_CONCRETE}">', f"{escape(format_topic(topic))}</wsnt:Topic>"
 
 
 @lru_cache(maxsize=10_000)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Literal
+from typing import Literal, cast
 
 import pytest
 from hypothesis import given
@@ -19,10 +19,12 @@ from wsrf_activity.model.errors import NoCurrentMessage
 from wsrf_activity.model.events import TERMINATED, Change, Event, Logged, between, states
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.subscriptions import Consumer, Subscription
+from wsrf_activity.model.topics import UNPUBLISHED
 from wsrf_activity.notify.base import Envelope, Message
 from wsrf_activity.soap import contract
+from wsrf_activity.soap.event_messages import SOURCES
 from wsrf_activity.soap.notifications import Notifications
-from wsrf_activity.soap.properties import topic_space
+from wsrf_activity.soap.properties import CONSTANT, PROPERTIES, View, topic_space
 from wsrf_activity.testing.strategies import END, NOON, activities, activity
 
 ADDRESSES = Addresses("http://h:1/a&b")
@@ -91,6 +93,35 @@ def test_a_life_is_told_in_order(notifications: Notifications) -> None:
     assert all(message.topic in topic_space().topics for message in messages)
     assert len({message.event_id for message in messages}) == len(messages)
     assert [m.sequence for m in messages] == sorted(m.sequence for m in messages)
+
+
+class Seen:
+    """An activity that notes which of its fields are looked at."""
+
+    def __init__(self, shown: Activity) -> None:
+        self.shown = shown
+        self.fields: set[str] = set()
+
+    def __getattr__(self, name: str) -> object:
+        computed = getattr(Activity, name, None)
+        if isinstance(computed, property):
+            assert computed.fget is not None
+            return computed.fget(self)
+        self.fields.add(name)
+        return getattr(self.shown, name)
+
+
+@given(activities())
+def test_properties_are_made_of_what_is_compared(shown: Activity) -> None:
+    """Where no source of a property has changed, nobody looks at it."""
+    for name, values in PROPERTIES.items():
+        seen = Seen(shown)
+        list(values(View(cast(Activity, seen), NOON, ADDRESSES)))
+        assert name in UNPUBLISHED or seen.fields <= set(SOURCES.get(name, ())), name
+
+
+def test_every_property_that_is_published_has_its_sources() -> None:
+    assert SOURCES.keys() == PROPERTIES.keys() - UNPUBLISHED - CONSTANT
 
 
 def test_a_status_change_says_what_was_and_what_is(notifications: Notifications) -> None:
