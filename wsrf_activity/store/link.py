@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection, Engine
 
-from wsrf_activity.store.prepared import driver_of, failed
+from wsrf_activity.store.prepared import driver_of, failed, keep_cursor
 
 
 class Link:
@@ -24,6 +24,7 @@ class Link:
         """
         if self._connection is None:
             self._connection = self._engine.connect()
+            keep_cursor(self._connection)
             if self._lock_patience is not None:
                 driver = driver_of(self._connection)
                 driver.execute(f"SET lock_timeout = {round(1000 * self._lock_patience)}")

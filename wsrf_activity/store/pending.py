@@ -1,4 +1,4 @@
-"""A change on its way from the event loop to the thread that commits it, and its outcome on the way back."""
+"""A transaction on its way from the event loop to the thread that runs it, and its outcome on the way back."""
 
 import asyncio
 from collections.abc import Sequence
@@ -14,13 +14,14 @@ STOPPED = "the server is stopping; ask again when it is back"
 
 @dataclass(slots=True)
 class Pending(Generic[T]):
-    """A change that somebody in an event loop waits for."""
+    """What somebody in an event loop waits for."""
 
     transaction: Transaction[T]
     loop: asyncio.AbstractEventLoop
     future: "asyncio.Future[T]"
     result: T | None = None
     error: Exception | None = None
+    reads: bool = False  #: and changes nothing
 
     def tell(self) -> None:
         """Hand the outcome over; in the loop's own thread."""

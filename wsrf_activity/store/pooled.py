@@ -4,12 +4,8 @@ What a transaction does is a function of ``Records``; it may be called again and
 """
 
 import asyncio
-import logging
 import secrets
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +17,7 @@ from sqlalchemy.pool import NullPool
 from wsrf_activity.model.errors import Unavailable
 from wsrf_activity.store.base import Database, Transaction
 from wsrf_activity.store.connecting import patience, unavailable
+from wsrf_activity.store.crew import Crew
 from wsrf_activity.store.link import Link, run_plain
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import CHANNEL, Heard, Notice, payloads
@@ -29,8 +26,6 @@ from wsrf_activity.store.records import Records
 
 if TYPE_CHECKING:
     from wsrf_activity.store.listener import Listener
-
-log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -61,45 +56,34 @@ class Pooled(Database):
         self._patience = patience(url)
         self._engine = _engine(url)
         migrate(self._engine)
-        self._queue: deque[Pending[Any]] = deque()
-        self._lock = threading.Lock()  #: of the queue, and of how many write
-        self._writing = 0
-        self._own = threading.local()
-        self._links: list[Link] = []
-        self._writers = ThreadPoolExecutor(WRITERS, "database-writer", self._link, (_LOCK_PATIENCE,))
-        self._readers = ThreadPoolExecutor(READERS, "database", self._link)
-        self._hurried = ThreadPoolExecutor(1, "database-at-once", self._link)
+        self._writers = Crew("database-writer", self._links(WRITERS, _LOCK_PATIENCE), self._commit_together, BATCH)
+        self._readers = Crew("database", self._links(READERS), self._serve)
+        self._hurried = Crew("database-at-once", self._links(1), self._serve)
         self._closed = False
         self._name = secrets.token_hex(8)  #: what tells our notices from those of others
         self._listener: Listener | None = None
         self._doubt: Callable[[], object] = lambda: None  #: called where a commit was not answered; from any thread
 
     async def change(self, transaction: Transaction[T]) -> T:
-        if self._closed:
-            raise Unavailable(STOPPED)
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        with self._lock:
-            self._queue.append(Pending(transaction, loop, future))
-            more = self._writing < WRITERS
-            self._writing += more
-        if more:
-            self._writers.submit(self._write)
-        return await future
+        return await self._done(transaction, self._writers)
 
     async def read(self, transaction: Transaction[T]) -> T:
-        if self._closed:
-            raise Unavailable(STOPPED)
-        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, transaction)
+        return await self._done(transaction, self._readers, reads=True)
 
     @property
     def shared(self) -> bool:
         return True
 
     async def change_at_once(self, transaction: Transaction[T]) -> T:
+        return await self._done(transaction, self._hurried)
+
+    async def _done(self, transaction: Transaction[T], crew: Crew, *, reads: bool = False) -> T:
         if self._closed:
             raise Unavailable(STOPPED)
-        return await asyncio.get_running_loop().run_in_executor(self._hurried, self._change_alone, transaction)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        crew.put(Pending(transaction, loop, future, reads=reads))
+        return await future
 
     async def listen(self, heard: Heard) -> None:
         from wsrf_activity.store.listener import Listener  # noqa: PLC0415 - psycopg is there only with its extra
@@ -111,40 +95,23 @@ class Pooled(Database):
         await self._listener.start()
 
     async def close(self) -> None:
+        if self._closed:
+            return
         self._closed = True
         if self._listener is not None:
             await self._listener.stop()
-        for threads in (self._writers, self._readers, self._hurried):  # what a writer gives up the readers get
-            await asyncio.to_thread(threads.shutdown)
-        for link in self._links:
-            link.close()
+        for crew in (self._writers, self._readers, self._hurried):  # what a writer gives up the readers get
+            await asyncio.to_thread(crew.close)
 
-    def _link(self, lock_patience: float | None = None) -> None:
-        """Give a new thread a connection of its own."""
-        self._own.link = Link(self._engine, lock_patience)
-        self._links.append(self._own.link)
+    def _links(self, count: int, lock_patience: float | None = None) -> list[Link]:
+        return [Link(self._engine, lock_patience) for _ in range(count)]
 
-    def _write(self) -> None:
-        """Commit what waits, all of it at once, until nothing does."""
-        while batch := self._next_batch():
-            try:
-                self._commit_together(batch)
-            except Exception as error:  # of ours: nobody is to wait for ever
-                log.exception("changes cannot be committed")
-                _fail(batch, error)
-
-    def _next_batch(self) -> list[Pending[Any]]:
-        with self._lock:
-            batch = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-            self._writing -= not batch
-        return batch
-
-    def _commit_together(self, batch: Sequence[Pending[Any]]) -> None:
+    def _commit_together(self, link: Link, batch: Sequence[Pending[Any]]) -> None:
         """Commit changes together. Where that fails before the commit, each is tried again by itself and has its own
         error: what one of them does, or waits for, is no concern of the others.
         """
         try:
-            results = self._retrying(partial(self._commit, [each.transaction for each in batch]))
+            results = _retrying(link, partial(self._commit, [each.transaction for each in batch]))
         except NoAnswer as error:
             _fail(batch, error)
         except Exception as error:
@@ -152,22 +119,24 @@ class Pooled(Database):
                 _fail(batch, error)
                 return
             for each in batch:
-                self._readers.submit(self._do_alone, each)
+                self._readers.put(each)
         else:
             for each, result in zip(batch, results, strict=True):
                 each.result = result
             tell(batch)
 
-    def _do_alone(self, pending: Pending[Any]) -> None:
-        try:
-            pending.result = self._change_alone(pending.transaction)
-        except Exception as error:
-            pending.error = error
-        tell([pending])
+    def _serve(self, link: Link, batch: Sequence[Pending[Any]]) -> None:
+        """Read, and change by itself."""
+        for each in batch:
+            try:
+                each.result = (_read if each.reads else self._change_alone)(link, each.transaction)
+            except Exception as error:
+                each.error = error
+        tell(batch)
 
-    def _change_alone(self, transaction: Transaction[T]) -> T:
+    def _change_alone(self, link: Link, transaction: Transaction[T]) -> T:
         """Run a transaction; once more where the database has ended it since it and another waited for each other."""
-        commit = partial(self._retrying, partial(self._commit, [transaction]))
+        commit = partial(_retrying, link, partial(self._commit, [transaction]))
         with unavailable():
             for _ in range(_DEADLOCKS):
                 try:
@@ -179,30 +148,6 @@ class Pooled(Database):
                     return result
             [result] = commit()
             return result
-
-    def _read(self, transaction: Transaction[T]) -> T:
-        def read(connection: Connection) -> T:
-            with connection.begin():  # SQLAlchemy's own: the driver begins none
-                return transaction(Records(connection))
-
-        with unavailable():
-            return self._retrying(read, reads=True)
-
-    def _retrying(self, work: Callable[[Connection], T], *, reads: bool = False) -> T:
-        """Do something on this thread's connection; once more on a new one where that was lost while nobody used it,
-        or before the commit.
-        """
-        link: Link = self._own.link
-        try:
-            try:
-                return work(_connect(link, reads))
-            except SQLAlchemyError:
-                if not link.is_lost():
-                    raise
-            return work(_connect(link, reads))
-        except NoAnswer:
-            link.close()
-            raise
 
     def _commit(self, transactions: Sequence[Transaction[T]], connection: Connection) -> list[T]:
         notices: list[Notice] = []
@@ -226,6 +171,31 @@ class Pooled(Database):
         said = [f"NOTIFY {CHANNEL}, '{each}';" for each in quoted]
         if said:
             run_plain(connection, " ".join([*said, "COMMIT"]))
+
+
+def _read(link: Link, transaction: Transaction[T]) -> T:
+    def read(connection: Connection) -> T:
+        with connection.begin():  # SQLAlchemy's own: the driver begins none
+            return transaction(Records(connection))
+
+    with unavailable():
+        return _retrying(link, read, reads=True)
+
+
+def _retrying(link: Link, work: Callable[[Connection], T], *, reads: bool = False) -> T:
+    """Do something on a connection; once more on a new one where that was lost while nobody used it, or before the
+    commit.
+    """
+    try:
+        try:
+            return work(_connect(link, reads))
+        except SQLAlchemyError:
+            if not link.is_lost():
+                raise
+        return work(_connect(link, reads))
+    except NoAnswer:
+        link.close()
+        raise
 
 
 def _connect(link: Link, reads: bool) -> Connection:
