@@ -1,8 +1,10 @@
 """No read that serves a caller or the queue looks at every activity, however many are stored: the databases say so."""
 
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +79,10 @@ READS: dict[str, Callable[[Records], object]] = {
     "over": lambda records: records.over(NOON + timedelta(days=1, seconds=50), 200),
     "next_deadline": lambda records: records.next_deadline(),
     "next_begin": lambda records: records.next_begin(NOON),
+    "list_phases_of_service": _list(service="service3", phases=(Phase.FAILED, Phase.ABORTED)),
+    "list_phase_of_run": _list(run_id="run7", phases=(Phase.FAILED,)),
+    "list_run_of_service": _list(run_id="run7", service="service3"),
+    "list_phase_of_group": _list(group="group5", phases=(Phase.FAILED,)),
     "list_parent": _list(parent="x", after=AFTER),
     "live_below": lambda records: records.families.live_below("x"),
     "members": lambda records: records.families.members("x", AFTER, 100),
@@ -105,3 +111,54 @@ def _plans(records: Records, read: Callable[[Records], object]) -> list[list[str
         [str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {statement}", parameters)]
         for statement, parameters in seen
     ]
+
+
+#: What is asked for of an owner who has a lot that is not.
+RARE: dict[str, dict[str, Any]] = {
+    "phase": {"phases": (Phase.FAILED,)},
+    "phases": {"phases": (Phase.FAILED, Phase.ABORTED, Phase.EXECUTING)},
+    "service": {"service": "rare"},
+    "service, many of a phase": {"service": "rare", "phases": (Phase.COMPLETED,)},
+    "phases, many of a service": {"service": "common", "phases": (Phase.FAILED, Phase.QUEUED)},
+    "run": {"run_id": "rare"},
+    "run, many of a service": {"run_id": "rare", "service": "common"},
+    "run, many of a phase": {"run_id": "rare", "phases": (Phase.COMPLETED,)},
+    "phase, many of a run": {"run_id": "common", "phases": (Phase.FAILED,)},
+    "group, many of all else": {"group": "rare", "service": "common", "phases": (Phase.COMPLETED, Phase.FAILED)},
+}
+
+
+async def test_what_is_not_on_a_page_is_not_looked_at(tmp_path: Path) -> None:
+    """SQLite counts the steps of its own program: some thousands for a page, millions for what is stored."""
+    database = open_database(f"sqlite:///{tmp_path / 'activities.db'}")
+
+    def fill(records: Records) -> None:
+        common = {"owner": "ada", "service": "common", "run_id": "common", "phase": Phase.COMPLETED}
+        stored = [activity(id=new_id(), **common, created=NOON + timedelta(seconds=n)) for n in range(3000)]
+        each = ({"service": "rare"}, {"run_id": "rare"}, {"phase": Phase.FAILED}, {"groups": ("rare",)})
+        stored += [activity(**{"id": new_id(), **common, **rare, "created": NOON}) for rare in each]
+        records.insert_many(stored, [])
+
+    await database.change(fill)
+    for name, wanted in {"all": {}, **RARE}.items():
+        found, steps = await database.change(partial(_steps, wanted=Filter(limit=10, **wanted)))
+        assert found == (10 if name == "all" else 1), name
+        assert steps < 5_000, name
+    await database.close()
+
+
+def _steps(records: Records, wanted: Filter) -> tuple[int, int]:
+    """Return how many are listed, and how many steps that took."""
+    driver = statements.connection(records).connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 100
+
+    driver.set_progress_handler(step, 100)
+    try:
+        return len(records.list("ada", wanted, NOON).activities), steps
+    finally:
+        driver.set_progress_handler(None, 0)

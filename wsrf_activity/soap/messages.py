@@ -190,7 +190,9 @@ def _entry(tag: str, activity: Activity, addresses: Addresses) -> etree._Element
         "CreationTime": stamp(activity.created),
         "EndTime": None if activity.ended is None else stamp(activity.ended),
     }
-    entry.extend(element(name, text) for name, text in texts.items() if text is not None)
+    for name, text in texts.items():
+        if text is not None:
+            etree.SubElement(entry, _act(name)).text = text
     entry.append(time_element(_act("TerminationTime"), activity.terminates))
     return entry
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, insert, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wsrf_activity.model.activity import Activity
@@ -14,6 +13,7 @@ from wsrf_activity.model.phases import ENDED, Phase
 from wsrf_activity.store import codec
 from wsrf_activity.store.families import SAVE, Families
 from wsrf_activity.store.known import Known
+from wsrf_activity.store.listing import listing
 from wsrf_activity.store.notices import Notice
 from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.servers import Servers
@@ -131,8 +131,7 @@ class Records:
 
     def list(self, owner: str, wanted: Filter, now: datetime) -> Page:
         """Return a page of an owner's activities, newest first, without what has expired."""
-        query = _listing(owner, wanted, now)
-        rows = self._connection.execute(query.limit(wanted.limit + 1)).mappings().all()
+        rows = self._connection.execute(listing(owner, wanted, now)).mappings().all()
         found = tuple(codec.read_activity(row) for row in rows[: wanted.limit])
         more = len(rows) > wanted.limit
         return Page(found, (found[-1].created, found[-1].id) if more and found else None)
@@ -339,29 +338,3 @@ _NEXT_BEGIN = Prepared(
 def _not_of_others(server_id: str) -> ColumnElement[bool]:
     nobodys = activities.c.holder.is_(None) & activities.c.document["ending"].as_string().is_(None)
     return or_(activities.c.phase != Phase.EXECUTING.value, activities.c.holder == server_id, nobodys)
-
-
-def _listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
-    # Of a parent's members, and of no other index, SQLite would know no better which one to use.
-    whose = activities.c.owner if wanted.parent is None else activities.c.owner.concat("")
-    query = select(activities).where(
-        whose == owner, or_(activities.c.terminates.is_(None), activities.c.terminates > now)
-    )
-    created, key = activities.c.created, activities.c.id
-    if wanted.group is not None:
-        query = query.join(groups, groups.c.activity_id == activities.c.id)
-        query = query.where(groups.c.owner == owner, groups.c.name == wanted.group)
-        created, key = groups.c.created, groups.c.activity_id
-    if wanted.phases:
-        query = query.where(activities.c.phase.in_([phase.value for phase in wanted.phases]))
-    if wanted.run_id is not None:
-        query = query.where(activities.c.run_id == wanted.run_id)
-    if wanted.service is not None:
-        query = query.where(activities.c.service == wanted.service)
-    if wanted.parent is not None:
-        query = query.where(activities.c.parent == wanted.parent)
-    if wanted.created_after is not None:
-        query = query.where(created > wanted.created_after)
-    if wanted.after is not None:
-        query = query.where(tuple_(created, key) < wanted.after)
-    return query.order_by(created.desc(), key.desc())

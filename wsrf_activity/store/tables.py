@@ -82,8 +82,8 @@ activity = Table(
     Column("begins", Moment),  #: work that is queued is not begun before that
     Index("ix_activity_request", "owner", "request_id", unique=True, **_where_said("request_id")),
     Index("ix_activity_owner", "owner", "created", "id"),
-    Index("ix_activity_owner_service", "owner", "service", "created", "id"),
-    Index("ix_activity_owner_run", "owner", "run_id", "created", "id", **_where_said("run_id")),
+    Index("ix_activity_owner_service", "owner", "service", "phase", "created", "id"),
+    Index("ix_activity_owner_run", "owner", "run_id", "phase", "created", "id", **_where_said("run_id")),
     Index("ix_activity_phase", "phase", "owner", "created", "id"),
     Index("ix_activity_terminates", "terminates"),
     Index("ix_activity_parent", "parent", "created", "id", **_where_said("parent")),
