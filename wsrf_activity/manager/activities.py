@@ -195,6 +195,7 @@ class Manager:
             for known in filter(None, (activity, waiter.latest)):
                 if waiter.condition.holds(known):
                     return self._visible(caller, known), False
+            del activity, known  # thousands may wait
             loop = asyncio.get_running_loop()
             timer = loop.call_later(seconds, _time_out, waiter.future)
             try:

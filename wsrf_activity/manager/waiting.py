@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from wsrf_activity.manager.following import Followers
@@ -32,12 +31,27 @@ class Condition:
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One Wait under way. Its future has the activity, or None where the activity is gone or the server stops."""
+    """One Wait under way. Its future has the activity, or None where the activity is gone or the server stops.
 
+    It stands in line for as long as it is entered.
+    """
+
+    activity_id: str
     condition: Condition
+    insider: bool  #: whether it hears of the work's end where the activity is being destroyed
+    line: "defaultdict[str, set[Waiter]]"
     future: "asyncio.Future[Activity | None]"
-    insider: bool = False  #: whether it hears of the work's end where the activity is being destroyed
     latest: Activity | None = None  #: what was published while the waiter was still reading
+
+    def __enter__(self) -> "Waiter":
+        self.line[self.activity_id].add(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        line = self.line[self.activity_id]
+        line.discard(self)
+        if not line:
+            del self.line[self.activity_id]
 
 
 class Waiters:
@@ -49,20 +63,12 @@ class Waiters:
         self.followers = Followers()
         self.stopping = False
 
-    @contextmanager
-    def waiting(self, activity_id: str, condition: Condition, *, insider: bool = False) -> Iterator[Waiter]:
-        """Stand in line. Do so before reading the activity, or a change in between is missed."""
-        waiter = Waiter(condition, asyncio.get_running_loop().create_future(), insider)
-        self._waiting[activity_id].add(waiter)
+    def waiting(self, activity_id: str, condition: Condition, *, insider: bool = False) -> Waiter:
+        """Return a place in line, to be entered before the activity is read, or a change in between is missed."""
+        waiter = Waiter(activity_id, condition, insider, self._waiting, asyncio.get_running_loop().create_future())
         if self.stopping:
             waiter.future.set_result(None)
-        try:
-            yield waiter
-        finally:
-            line = self._waiting[activity_id]
-            line.discard(waiter)
-            if not line:
-                del self._waiting[activity_id]
+        return waiter
 
     def publish(self, activity: Activity) -> None:
         """Tell those whose condition now holds; of what is being destroyed only insiders hear more than that."""

@@ -3,10 +3,14 @@ to speak another protocol.
 """
 
 import asyncio
-from typing import Any, cast
+from collections.abc import Callable
+from typing import Any, Literal, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from wsrf_activity.soap.hanging_up import CONNECTION
 
 SILENCE = 60.0  #: seconds for which a client may leave a request unfinished without another byte of it
 LAST_WORDS = 3.0  #: seconds that it has for that when the server stops
@@ -22,6 +26,8 @@ class _Parser(httptools.HttpRequestParser):
     """Reads a request with ``Upgrade: h2c`` as one without (RFC 9110, 7.8). Java's HttpClient, and so Apache CXF,
     offers that first on each connection; httptools takes what follows for that protocol, so that the body is lost.
     """
+
+    __slots__ = ("_protocol",)
 
     def __init__(self, protocol: "BoundedProtocol") -> None:
         super().__init__(protocol)
@@ -41,17 +47,59 @@ class _Parser(httptools.HttpRequestParser):
                 return
 
 
+class _Signal(asyncio.Event):
+    """An event for which one task waits at most: the queue of those who wait is most of what an event takes, and
+    thousands of connections have nothing to do but to keep theirs.
+    """
+
+    def __init__(self) -> None:
+        self._on = False
+        self._awaited: asyncio.Future[None] | None = None
+
+    def is_set(self) -> bool:
+        return self._on
+
+    def set(self) -> None:
+        self._on = True
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)
+
+    def clear(self) -> None:
+        self._on = False
+
+    async def wait(self) -> Literal[True]:
+        while not self._on:
+            self._awaited = asyncio.get_running_loop().create_future()
+            await self._awaited
+        return True
+
+
+class _Flow(FlowControl):
+    """Says when more may be written."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self.read_paused = False
+        self.write_paused = False
+        self._is_writable_event = _Signal()
+        self._is_writable_event.set()
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Clients that begin and never finish, by design or because their network went, are let go.
 
     A client whose request is complete may be kept waiting for as long as the answer takes.
     """
 
+    __slots__ = ("_head", "_heard", "_watch", "_whole", "gone", "on_gone")
     silence = SILENCE
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to count."""
         super().connection_made(cast("asyncio.Transport", transport))
+        self.flow = _Flow(self.transport)
+        self.gone = False
+        self.on_gone: Callable[[], None] | None = None
         self.parser = _Parser(self)
         self._head = 0
         self._whole = False
@@ -59,9 +107,12 @@ class BoundedProtocol(HttpToolsProtocol):
         self._watch: asyncio.TimerHandle = self.loop.call_later(self.silence, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop counting."""
+        """Stop counting, and say so to who works for the client."""
         self._watch.cancel()
         super().connection_lost(exc)
+        self.gone = True
+        if self.on_gone is not None:
+            self.on_gone()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before the body, and refuse what is too much of it."""
@@ -76,6 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """It is the client's turn again."""
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)[CONNECTION] = self
         self._whole = False
 
     def declines(self) -> bool:
@@ -93,8 +145,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Answer what will not be read again."""
-        if not self.declines():
-            super().on_headers_complete()
+        if self.declines():
+            return
+        before: Any = self.cycle
+        super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.message_event = _Signal()
 
     def on_body(self, body: bytes) -> None:
         """Leave the body to those who know how much of it they want."""

@@ -6,9 +6,8 @@ from lxml import etree
 from spyne import MethodContext
 from spyne.server import ServerBase
 
-from wsrf_activity.soap.envelope import Verbatim
 from wsrf_activity.soap.places import Place
-from wsrf_activity.soap.ports import Call
+from wsrf_activity.soap.ports import Call, Pending, Reply
 from wsrf_activity.soap.protocol import application
 
 
@@ -22,11 +21,11 @@ class Dispatcher(ServerBase):
         super().__init__(application(place))
         self._begun = {body: vars(self._begin(body)) for body in place.operations}
 
-    async def perform(self, body: etree._Element, call: Call) -> etree._Element | Verbatim | None:
+    async def perform(self, body: etree._Element, call: Call) -> Reply | Pending:
         """Return the child of the reply's Body, None for a one-way operation; raises what the method does."""
         context = MethodContext.__new__(MethodContext)
         vars(context).update(self._begun[body.tag], in_object=[body], udc=call)
-        reply: etree._Element | Verbatim | None = await self.app.call_wrapper(context)
+        reply: Reply | Pending = await self.app.call_wrapper(context)
         return reply
 
     def _begin(self, body: str) -> Any:

@@ -204,7 +204,8 @@ def read_wait(body: etree._Element, now: datetime) -> tuple[Condition, timedelta
     for text in wanted:
         phases |= ENDED if text == "Ended" else set() if text == CHANGE else {Phase(text)}
     since = value_of(body, "SinceVersion", lambda text: int(text.strip()))
-    condition = Condition(frozenset(phases), CHANGE in wanted, since)
+    # What nearly all wait for is one object for them all.
+    condition = Condition(ENDED if phases == ENDED else frozenset(phases), CHANGE in wanted, since)
     return condition, value_of(body, "Timeout", lambda text: parse_duration(text, now))
 
 

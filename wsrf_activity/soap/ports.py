@@ -1,7 +1,7 @@
 """The port type as Spyne services: one method for each operation of ``wsdl/activity.wsdl``."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -26,7 +26,15 @@ from wsrf_activity.soap.starting import Start
 
 _MANY = 100  #: members that are written without others being served meanwhile
 
-Method = Callable[[Any, etree._Element], Awaitable[etree._Element | Verbatim | None]]
+Reply = etree._Element | Verbatim | None
+Method = Callable[[Any, etree._Element], Awaitable["Reply | Pending"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A reply that may be long in coming. What comes to it holds nothing of the request, which can go meanwhile."""
+
+    coming: Coroutine[Any, Any, Reply]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +136,22 @@ class ActivityPort(Service):
         return messages.write_page(page, call.addresses)
 
     @operation
-    async def Wait(ctx: Any, body: etree._Element) -> etree._Element:
+    async def Wait(ctx: Any, body: etree._Element) -> Pending:
         call: Call = ctx.udc
         condition, timeout = messages.read_wait(body, call.now)
-        activity, timed_out = await call.manager.wait(call.caller, call.activity_id, condition, timeout)
-        return messages.write_waited(call.show(activity), timed_out)
+        wait = call.manager.wait(call.caller, call.activity_id, condition, timeout)
+        return Pending(_waited(wait, call.show))
 
     @operation
     async def Abort(ctx: Any, body: etree._Element) -> etree._Element:
         call: Call = ctx.udc
         reason = messages.read_reason(body)
         return messages.write_aborted(await call.manager.abort(call.caller, call.activity_id, reason, call.if_version))
+
+
+async def _waited(wait: Awaitable[tuple[Activity, bool]], show: Callable[[Activity], View]) -> etree._Element:
+    activity, timed_out = await wait
+    return messages.write_waited(show(activity), timed_out)
 
 
 class ResourcePropertiesPort(Service):

@@ -11,6 +11,7 @@ from typing import TypeVar
 from lxml import etree
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from wsrf_activity.manager import Manager
 from wsrf_activity.model import ns
@@ -41,10 +42,10 @@ from wsrf_activity.soap.dispatch import Dispatcher
 from wsrf_activity.soap.envelope import Envelope, Verbatim
 from wsrf_activity.soap.exchange import Exchange, response
 from wsrf_activity.soap.faults import Fault, SoapProblem
-from wsrf_activity.soap.hanging_up import unless_gone
+from wsrf_activity.soap.hanging_up import Patient
 from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.places import Place
-from wsrf_activity.soap.ports import Call
+from wsrf_activity.soap.ports import Call, Pending
 from wsrf_activity.soap.properties import View
 from wsrf_activity.soap.replies import Replies
 from wsrf_activity.soap.starting import Start
@@ -99,8 +100,8 @@ class SoapServer:
         resource: Resource,
         identifier: str | None,
         service: str | None = None,
-    ) -> Response:
-        """Answer one POST. Whatever it holds, the answer is SOAP, and no trace of the inside is in it.
+    ) -> ASGIApp:
+        """Return what answers one POST. Whatever it holds, the answer is SOAP, and no trace of the inside is in it.
 
         ``resource`` is of what kind the address is, and ``identifier`` the id in it, or ``service`` one of
         ``services``. ``caller`` is None where HTTP says nothing of who calls; raises NotLoggedIn where the message does
@@ -109,7 +110,7 @@ class SoapServer:
         exchange = Exchange(request, self._place(resource, service), self._now)
         return await self._told(exchange, self._answer(request, caller, identifier, exchange))
 
-    async def _told(self, exchange: Exchange, work: Awaitable[Response]) -> Response:
+    async def _told(self, exchange: Exchange, work: Awaitable[ASGIApp]) -> ASGIApp:
         """Await an answer, or make one of what went wrong."""
         try:
             return await work
@@ -156,7 +157,7 @@ class SoapServer:
 
     async def _answer(
         self, request: Request, caller: Principal | None, identifier: str | None, exchange: Exchange
-    ) -> Response:
+    ) -> ASGIApp:
         message, package, caller = await self._authenticated(request, exchange, caller)
         _check_understood(message, exchange)  # first: this fault comes on the connection, wherever others were to go
         exchange.routes = await self._replies.routes(exchange.headers)
@@ -182,16 +183,19 @@ class SoapServer:
             self._replies.begin(work)
             return Response(status_code=202)
         waits = message.body.tag in _LONG or (call.start is not None and call.start.synchronous)
-        return await (unless_gone(request, work) if waits else work)
+        return Patient(work) if waits else await work
 
-    async def _performed(self, message: Envelope, call: Call, exchange: Exchange) -> Response:
+    async def _performed(self, message: Envelope, call: Call, exchange: Exchange) -> ASGIApp:
+        action = exchange.operations[message.body.tag].output_action or ""
         reply = await self._dispatchers[exchange.place].perform(message.body, call)
+        if isinstance(reply, Pending):
+            del message, call
+            reply = await reply.coming
         if reply is None:
             return Response(status_code=202)
         if isinstance(reply, Verbatim):
             exchange.verbatim = reply
             reply = reply.element
-        action = exchange.operations[message.body.tag].output_action or ""
         return self._sent(exchange, actions.reply(exchange.headers.action, action), reply)
 
     def _sent(self, exchange: Exchange, action: str, body: etree._Element, fault: Fault | None = None) -> Response:

@@ -46,8 +46,8 @@ class _Routes:
 
     faces: Faces
 
-    async def soap(self, request: Request, word: str, rest: str | None) -> Response:
-        """Answer a POST at an address of the kind that ``word`` names; ``rest`` is what follows it there."""
+    async def soap(self, request: Request, word: str, rest: str | None) -> ASGIApp:
+        """Return what answers a POST at an address of the kind that ``word`` names; ``rest`` follows it there."""
         if word != "service":
             return await self.post(request, Resource(word), rest or None)
         name = rest or ""
@@ -57,8 +57,8 @@ class _Routes:
 
     async def post(
         self, request: Request, resource: Resource, identifier: str | None, service: str | None = None
-    ) -> Response:
-        """Answer SOAP at an address of that kind, or at a service's."""
+    ) -> ASGIApp:
+        """Return what answers SOAP at an address of that kind, or at a service's."""
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content_type not in _SOAP_TYPES:
             problem = errors.Refused(f"content type {content_type!r} is not SOAP; accepted: {', '.join(_SOAP_TYPES)}")

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from wsrf_activity.manager import Manager
 from wsrf_activity.model.activity import Activity
@@ -28,8 +29,8 @@ class Soap(Protocol):
         resource: Resource,
         identifier: str | None,
         service: str | None = None,
-    ) -> Response:
-        """Answer a POST; raises NotLoggedIn where neither HTTP, by ``caller``, nor the message says who calls."""
+    ) -> ASGIApp:
+        """Return what answers a POST; raises NotLoggedIn where neither ``caller`` nor the message says who calls."""
 
     def refuse(self, request: Request, problem: Problem, status: int, headers: dict[str, str]) -> Response:
         """Answer a POST that is refused before it is read."""
