@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    Integer,
+    bindparam,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from wsrf_activity.model.activity import Activity
@@ -21,7 +33,7 @@ from wsrf_activity.store.subscriptions import Subscriptions
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
 from wsrf_activity.store.tables import event as event_log
-from wsrf_activity.store.tables import removal, upload
+from wsrf_activity.store.tables import micros, removal, upload
 
 
 class Records:
@@ -256,8 +268,12 @@ class Records:
 
     def log(self, events: Sequence[Event]) -> None:
         """Write events behind those that their activities have."""
-        if events:
-            _LOG.change_many(self._connection, [codec.event_row(event) for event in events])
+        rows = [codec.event_row(event) for event in events]
+        if len(rows) > 1 and self._connection.dialect.name == "postgresql":
+            told = [{**row, "time": micros(row["time"]), "place": place} for place, row in enumerate(rows)]
+            _LOG_TOGETHER.change(self._connection, {"rows": told})
+        elif rows:
+            _LOG.change_many(self._connection, rows)
 
 
 # The statements of every activity's way.
@@ -274,6 +290,27 @@ _LOG = Prepared(
         sequence=select(func.coalesce(func.max(event_log.c.sequence), 0) + 1)
         .where(event_log.c.activity_id == bindparam("activity_id"))
         .scalar_subquery(),
+    )
+    .inline()
+)
+_LOGGED = [event_log.c[name] for name in codec.EVENT_COLUMNS]
+_TOLD = (
+    func.json_to_recordset(bindparam("rows", type_=JSON()))
+    .table_valued(column("place", Integer()), *(column(each.key, each.type) for each in _LOGGED), name="told")
+    .render_derived(with_types=True)
+)
+#: Many rows at once: for PostgreSQL each statement is a message to a server. Their ids are in their order, too.
+_LOG_TOGETHER = Prepared(
+    insert(event_log)
+    .from_select(
+        [*(each.key for each in _LOGGED), "sequence"],
+        select(
+            *(_TOLD.c[each.key] for each in _LOGGED),
+            select(func.coalesce(func.max(event_log.c.sequence), 0))
+            .where(event_log.c.activity_id == _TOLD.c.activity_id)
+            .scalar_subquery()
+            + func.row_number().over(partition_by=_TOLD.c.activity_id, order_by=_TOLD.c.place),
+        ).order_by(_TOLD.c.place),
     )
     .inline()
 )
