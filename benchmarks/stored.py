@@ -19,8 +19,9 @@ def opened(data: Path) -> Iterator[sqlite3.Connection]:
 
 
 def multiply(data: Path, template: str, wanted: int, terminates: int | None = None) -> list[str]:
-    """Store so many copies of an activity with its events, each a second older than the one before; return their ids.
+    """Store so many copies of an activity with its events and groups, and return their ids.
 
+    Each is a second older than the one before.
     ``terminates`` is their termination time in microseconds since 1970, where it is not to be the template's.
     """
     with opened(data) as database:
@@ -31,6 +32,8 @@ def multiply(data: Path, template: str, wanted: int, terminates: int | None = No
         if terminates is not None:
             other["terminates"] = str(terminates)
         _copy(database, "activity", "activity.id", template, other)
+        created = {"activity_id": "made.id", "created": "created - 1000000 * made.i"}
+        _copy(database, "activity_group", "activity_id", template, created)
         _copy(database, "event", "activity_id", template, {"id": None, "activity_id": "made.id"})
         database.execute("COMMIT")
         return [row[0] for row in database.execute("SELECT id FROM made")]

@@ -2,106 +2,107 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from lxml import etree
 
 from benchmarks.base import Act, Bench, Curve, Figure, Figures, Goal, Row, Scale, at, value
 from benchmarks.load import Plan
-from benchmarks.messages import ABORT, CREATE, ENVELOPE, GET, WAIT, create, exchange
+from benchmarks.messages import WAIT, exchange
+from benchmarks.operations import (
+    CHANGES,
+    COMMON,
+    CREATE_PULL_POINT,
+    LISTS,
+    MADE,
+    PULL_POINT,
+    PUT,
+    RARE,
+    READS,
+    SUBSCRIBE_LONG,
+    SUBSCRIPTION,
+    creating,
+)
 from benchmarks.processes import Server, activity_server, put_on, serving
 from benchmarks.stored import multiply
 
 _CONFIG = """
 [limits]
 parallel = {}
+pull_points = 1000000
 [services.nothing]
+command = ["/bin/true"]
+[services.rare]
 command = ["/bin/true"]
 """
 _FEW = 1000
-_WSN = "http://docs.oasis-open.org/wsn/b-2"
-_WSRL = "http://docs.oasis-open.org/wsrf/rl-2"
-_XPATH = "http://www.w3.org/TR/1999/REC-xpath-19991116"
-_CONCRETE = "http://docs.oasis-open.org/wsn/t-1/TopicExpression/Concrete"
-_DESTROY = ENVELOPE.format(f'<rl:Destroy xmlns:rl="{_WSRL}"/>')
-_OTHER_TIME = ENVELOPE.format(
-    f'<rl:SetTerminationTime xmlns:rl="{_WSRL}"><rl:RequestedLifetimeDuration>P1D</rl:RequestedLifetimeDuration>'
-    "</rl:SetTerminationTime>"
-)
-_QUERY = ENVELOPE.format(
-    f'<rp:QueryResourceProperties><rp:QueryExpression Dialect="{_XPATH}">/*/act:ExitCode</rp:QueryExpression>'
-    "</rp:QueryResourceProperties>"
-)
-_SET = ENVELOPE.format(
-    "<rp:SetResourceProperties><rp:Update><act:Name>{}</act:Name></rp:Update></rp:SetResourceProperties>"
-).format("{number}")
-_CURRENT = ENVELOPE.format(
-    f'<b:GetCurrentMessage xmlns:b="{_WSN}"><b:Topic Dialect="{_CONCRETE}">act:StatusChanged/Completed</b:Topic>'
-    "</b:GetCurrentMessage>"
-)
-_SUBSCRIBE = ENVELOPE.format(
-    f'<b:Subscribe xmlns:b="{_WSN}"><b:ConsumerReference><a:Address xmlns:a="http://www.w3.org/2005/08/addressing">'
-    "http://127.0.0.1:9/</a:Address></b:ConsumerReference>"
-    "<b:InitialTerminationTime>PT1S</b:InitialTerminationTime></b:Subscribe>"
-)
-
-#: What an activity is asked that has ended.
-_READS: Mapping[str, str] = {
-    "GetResourceProperty": GET,
-    "GetMultipleResourceProperties": ENVELOPE.format(
-        "<rp:GetMultipleResourceProperties><rp:ResourceProperty>act:Phase</rp:ResourceProperty>"
-        "<rp:ResourceProperty>act:Result</rp:ResourceProperty></rp:GetMultipleResourceProperties>"
-    ),
-    "GetResourcePropertyDocument": ENVELOPE.format("<rp:GetResourcePropertyDocument/>"),
-    "QueryResourceProperties": _QUERY,
-    "GetCurrentMessage": _CURRENT,
-    "Wait": WAIT,
-}
-#: What changes it.
-_CHANGES: Mapping[str, str] = {
-    "SetResourceProperties": _SET,
-    "SetTerminationTime": _OTHER_TIME,
-    "Subscribe": _SUBSCRIBE,
-}
-#: What a new activity is asked.
-_FOLLOWED: Mapping[str, str] = {"Abort": ABORT, "Destroy": _DESTROY}
-_LISTS: Mapping[str, str] = {
-    "ListActivities": ENVELOPE.format("<act:ListActivities><act:Limit>100</act:Limit></act:ListActivities>"),
-    "ListActivities by phase": ENVELOPE.format(
-        "<act:ListActivities><act:Phase>Completed</act:Phase><act:Limit>100</act:Limit></act:ListActivities>"
-    ),
-}
-_READING = (*_READS, *_LISTS)
-_CHANGING = (*_CHANGES, "CreateActivity", *_FOLLOWED)
+_LONGEST = 1.0  #: seconds for each operation of each round: there are many
+_DOCUMENT = "GetResourcePropertyDocument"
+_READING = (*READS, *LISTS, *PULL_POINT)
+_CHANGING = (*CHANGES, *PUT, *SUBSCRIPTION, *MADE)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stock:
-    """A server, how many activities it has, and two of them that have ended."""
+    """A server, how many activities it has, and what each message is sent to."""
 
     server: Server
     stored: int
-    read: str  #: one that stays as it is
-    changed: str
+    read: str  #: an activity that has ended, and stays as it is
+    changed: str  #: another one
+    put: str  #: another one, whose termination time stays
+    subscription: str  #: path
+    pull_point: str  #: path
 
     def plans(self) -> Iterator[tuple[str, Plan]]:
         """Yield each operation's plan, one at a time."""
         service = Plan(self.server.port, self.server.token, "/activity", "")
-        for activity_id, bodies in ((self.read, _READS), (self.changed, _CHANGES)):
+        asked = (
+            (f"/activity/{self.read}", READS),
+            (f"/activity/{self.changed}", CHANGES),
+            (f"/activity/{self.put}", PUT),
+            (self.subscription, SUBSCRIPTION),
+            (self.pull_point, PULL_POINT),
+        )
+        document = self._document()
+        for path, bodies in asked:
             for name, body in bodies.items():
-                yield name, replace(service, path=f"/activity/{activity_id}", body=body)
-        for name, body in _LISTS.items():
-            yield name, replace(service, body=body)
-        creating = replace(service, body=CREATE.format("nothing"))
-        yield "CreateActivity", creating
-        for name, body in _FOLLOWED.items():
-            yield name, replace(creating, then=body)
+                yield name, replace(service, path=path, body=body.replace("{document}", document))
+        middle = datetime.now(UTC) - timedelta(seconds=self.stored // 2)
+        for name, body in LISTS.items():
+            yield name, replace(service, body=body.replace("{since}", middle.strftime("%Y-%m-%dT%H:%M:%SZ")))
+        for name, (path, body, then) in MADE.items():
+            yield name, replace(service, path=path, body=body, then=then)
+
+    def _document(self) -> str:
+        """Return the property document, with another name each time that it is sent."""
+        answer = etree.fromstring(exchange(self.server, f"/activity/{self.put}", READS[_DOCUMENT]))
+        document = answer.find(".//{urn:wsrf-activity:1}ActivityProperties")
+        assert document is not None
+        for name in document.iterfind("{urn:wsrf-activity:1}Name"):
+            name.text = "{number}"
+        return etree.tostring(document, encoding="unicode")
+
+
+def _stock(server: Server, stored: int, read: str, changed: str, put: str) -> _Stock:
+    subscription = _path(exchange(server, f"/activity/{read}", SUBSCRIBE_LONG))
+    pull_point = _path(exchange(server, "/pullpoint", CREATE_PULL_POINT))
+    return _Stock(server, stored, read, changed, put, subscription, pull_point)
+
+
+def _path(answer: bytes) -> str:
+    """Return the path of the address in an endpoint reference."""
+    return urlsplit(str(etree.fromstring(answer).findtext(".//{http://www.w3.org/2005/08/addressing}Address"))).path
 
 
 def _asking(name: str, plan: Plan, stored: int) -> Act:
     def act(seconds: float) -> Figures:
-        load = put_on(replace(plan, seconds=seconds))
+        load = put_on(replace(plan, seconds=min(seconds, _LONGEST)))
         return {at(name, stored): Figure(1000 * load.p50, " ms", load=load.cpu)}
 
     return act
@@ -114,16 +115,18 @@ def prepare(scale: Scale) -> Iterator[Bench]:
     with tempfile.TemporaryDirectory(prefix="benchmarks-") as folder, ExitStack() as stack:
         first = Path(folder) / "first"
         with activity_server(first, _CONFIG.format(1)) as server:
-            ended = [create(server) for _ in range(2)]
-            for activity_id in ended:
-                exchange(server, f"/activity/{activity_id}", WAIT)
+            messages = [creating("nothing", COMMON)] * 3 + [creating(RARE, RARE)]
+            paths = [_path(exchange(server, "/activity", message)) for message in messages]
+            for path in paths:
+                exchange(server, path, WAIT)
         (first / "config.toml").write_text(_CONFIG.format(0))
         stocks = []
         for stored in points:
             data = Path(folder) / str(stored)
             shutil.copytree(first, data, symlinks=True)
+            ended = [path.rpartition("/")[2] for path in paths[:3]]
             multiply(data, ended[0], stored)
-            stocks.append(_Stock(stack.enter_context(serving(data)), stored, *ended))
+            stocks.append(_stock(stack.enter_context(serving(data)), stored, *ended))
         each = zip(*(stock.plans() for stock in stocks), strict=True)
         acts = [
             _asking(name, plan, stock.stored)
@@ -147,4 +150,4 @@ def _curves(points: list[int]) -> list[Curve]:
     ]
 
 
-ROW = Row("million", "every operation with a million stored activities, SQLite", prepare)
+ROW = Row("million", "every operation with a million stored activities, SQLite", prepare, rounds=5)
