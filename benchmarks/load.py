@@ -5,6 +5,7 @@ No HTTP library stands between: its work would hide the server's.
 
 import json
 import re
+import select
 import selectors
 import socket
 import sys
@@ -28,7 +29,7 @@ class Plan:
     get: bool = False  #: the message is a bare GET
     expected: str = ""  #: what the last answer has to contain
     connections: int = 1
-    seconds: float = 1.0
+    seconds: float = 1.0  #: 0: until stdin is closed
     pause: float = 0.0  #: seconds between an answer and the next message; for one connection
 
 
@@ -118,7 +119,7 @@ def put_on(plan: Plan) -> Load:
         for key, _ in ready:
             if not key.data.read():
                 continue
-            if not delays or time.monotonic() - start < plan.seconds:
+            if not delays or _goes_on(plan, start):
                 delays.append(time.monotonic() - key.data.sent)
                 elapsed = time.monotonic() - start
                 cpu_share = (time.process_time() - cpu) / elapsed
@@ -133,5 +134,11 @@ def put_on(plan: Plan) -> Load:
     return Load(done / elapsed, cpu_share, delays[done // 2], delays[done * 99 // 100], done)
 
 
+def _goes_on(plan: Plan, start: float) -> bool:
+    if plan.seconds:
+        return time.monotonic() - start < plan.seconds
+    return not select.select([sys.stdin], [], [], 0)[0]
+
+
 if __name__ == "__main__":
-    print(json.dumps(asdict(put_on(Plan(**json.load(sys.stdin))))))
+    print(json.dumps(asdict(put_on(Plan(**json.loads(sys.stdin.readline()))))))

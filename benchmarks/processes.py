@@ -86,6 +86,19 @@ def put_on(plan: Plan) -> Load:
     return Load(**json.loads(output("benchmarks.load", given=json.dumps(asdict(plan)))))
 
 
+@contextlib.contextmanager
+def putting_on(plan: Plan) -> Iterator[list[Load]]:
+    """Have a process of its own carry out a plan meanwhile; yield the list that has what came of it at the end."""
+    loads: list[Load] = []
+    with process(["-m", "benchmarks.load"], stdin=subprocess.PIPE) as running:
+        assert running.stdin is not None
+        running.stdin.write(f"{json.dumps(asdict(replace(plan, seconds=0.0)))}\n".encode())
+        running.stdin.flush()
+        yield loads
+        said, _ = running.communicate()
+        loads.append(Load(**json.loads(said)))
+
+
 def loading(name: str, plan: Plan, *servers: Server) -> Act:
     """Return the act that carries out a plan, and says what the servers' processors had to do for it."""
 

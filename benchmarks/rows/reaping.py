@@ -3,7 +3,6 @@
 import shutil
 import sqlite3
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +12,9 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.base import Act, Bench, Curve, Figure, Figures, Goal, Row, Scale, at, milliseconds
-from benchmarks.load import Load, Plan
+from benchmarks.load import Plan
 from benchmarks.messages import ENVELOPE, WAIT, create, exchange
-from benchmarks.processes import Server, activity_server, output, put_on, serving
+from benchmarks.processes import Server, activity_server, output, put_on, putting_on, serving
 from benchmarks.recovery import await_all
 from benchmarks.rows.read import reading
 from benchmarks.stored import link, multiply, opened
@@ -32,6 +31,8 @@ _ALARM = ENVELOPE.format(
 )
 _REAPED, _BARE = "reaped", "DELETE and unlink"
 _P99, _BEFORE = "p99 of others meanwhile", "p99 of others before"
+_BEFORE_SECONDS = 5.0  #: a hundred requests each: of less than some hundreds the slowest hundredth is one
+_START = 0.2  #: seconds until the load is there
 _AHEAD = 2  #: seconds until the reaper wakes
 
 
@@ -43,35 +44,23 @@ def _reap(server: Server, data: Path, template: str, wanted: int, others: Plan) 
     """Return the act that stores so many behind the server's back, and has its reaper woken by one that it knows of."""
 
     def act(seconds: float) -> Figures:
-        before = put_on(replace(others, seconds=max(seconds, 2.0)))
+        before = put_on(replace(others, seconds=max(seconds, _BEFORE_SECONDS)))
         past = _micros(time.time())
         link(data, template, multiply(data, template, wanted, past))
         wakes = int(time.time()) + _AHEAD
         exchange(server, "/activity", _ALARM.format(datetime.fromtimestamp(wakes, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
-        over, loads = threading.Event(), list[Load]()
-        asking = threading.Thread(target=_ask, args=(others, over, loads))
-        time.sleep(max(0.0, wakes - time.time()))
-        asking.start()
-        try:
+        time.sleep(max(0.0, wakes - _START - time.time()))  # what was asked before it wakes does not count
+        with putting_on(others) as loads:
             _await_none(data, past)
             elapsed = time.time() - wakes
-        finally:
-            over.set()
-            asking.join()
-        p99 = max(load.p99 for load in loads)
+        [during] = loads
         return {
             at(_REAPED, wanted): Figure(wanted / elapsed),
             at(_BEFORE, wanted): Figure(1000 * before.p99, " ms", load=before.cpu),
-            at(_P99, wanted): Figure(1000 * p99, " ms", load=loads[0].cpu),
+            at(_P99, wanted): Figure(1000 * during.p99, " ms", load=during.cpu),
         }
 
     return act
-
-
-def _ask(others: Plan, over: threading.Event, loads: list[Load]) -> None:
-    """Read properties, a second at a time, until all are reaped."""
-    while not loads or not over.is_set():
-        loads.append(put_on(replace(others, seconds=1.0)))
 
 
 def _await_none(data: Path, past: int) -> None:
