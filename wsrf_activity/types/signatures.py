@@ -17,7 +17,7 @@ from wsrf_activity.model.interfaces import Argument, canonical
 from wsrf_activity.types.errors import Unfit, Unsuitable
 from wsrf_activity.types.hints import NOTHING, member
 from wsrf_activity.types.kinds import Member, read_members
-from wsrf_activity.types.models import facets
+from wsrf_activity.types.models import COMPLEX, built_in, facets
 from wsrf_activity.types.schema import Messages, write_schema
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -97,16 +97,24 @@ def signature_of(function: Callable[..., Any], name: str) -> Signature:
 def _check_types(signature: Signature) -> None:
     """Raise where no schema can be made of it: for what Spyne's own types hold, and for facets that contradict.
 
-    Only what narrows a type can make the schema a wrong one: to compile it takes longer than to call a short function.
+    Of plain types there is nothing to find, and to make a schema takes longer than to call a short function.
     """
-    written = write_schema("urn:checked", [signature.messages])
     taken = signature.members if signature.result is None else (*signature.members, signature.result)
-    if not all(_is_plain(each) for each in taken):
-        etree.XMLSchema(etree.fromstring(written))
+    if not (all(_is_plain(each) for each in taken) and _is_text(signature.documentation)):
+        etree.XMLSchema(etree.fromstring(write_schema("urn:checked", [signature.messages])))
 
 
 def _is_plain(member: Member) -> bool:
-    return member.name.isascii() and member.kind.simple and not member.repeats and not any(facets(member.kind.model))
+    """Whether a schema has it as an element of a built-in type, under a name that is one in XML, too."""
+    if not (member.name.isascii() and member.kind.simple) or member.repeats:
+        return False
+    model = member.kind.model
+    return built_in(model) != COMPLEX and not any(facets(model)) and _is_text(member.documentation)
+
+
+def _is_text(text: str | None) -> bool:
+    """Whether XML can hold it for certain."""
+    return text is None or text.replace("\n", "").isprintable()
 
 
 def _expect_job(name: str, first: inspect.Parameter) -> None:

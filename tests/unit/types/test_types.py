@@ -278,3 +278,20 @@ def test_an_interface_knows_defaults_that_are_texts() -> None:
     ) -> None: ...
 
     assert [each.default for each in signature_of(function, "function").arguments] == ["3", "a", None, None, None]
+
+
+@pytest.mark.parametrize(
+    "hint", [str, int, float, bool, bytes, Decimal, datetime, date, time, timedelta, UUID, Path, Name, str | None]
+)
+def test_of_plain_types_there_is_always_a_schema(hint: Any) -> None:
+    """Which is why none is made when a function is declared."""
+    for signature in (taking(hint), taking(hint, None), giving(hint)):
+        etree.XMLSchema(etree.fromstring(write_schema(NAMESPACE, [signature.messages])))
+
+
+def test_a_docstring_that_xml_cannot_hold_is_refused() -> None:
+    def odd(job: object) -> None:
+        """A \x07 bell."""
+
+    with pytest.raises(Unsuitable, match="odd: "):
+        signature_of(odd, "odd")
