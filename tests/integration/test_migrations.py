@@ -4,6 +4,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -56,7 +57,7 @@ async def test_a_later_version_is_left_alone(database_url: str) -> None:
 
 
 #: What the first versions wrote of an activity even where it was as with most.
-WHOLE = {
+WHOLE: dict[str, Any] = {
     "groups": [],
     "attempt": 1,
     "errors": [],
