@@ -246,7 +246,7 @@ def test_work_that_nobody_runs_is_seen_beside_a_server(on_sqlite: Server) -> Non
     with server.client() as wire:
         activity_id = wire.create("exit 3")
         assert wire.ended(activity_id) == "Failed"
-    (folder(server, activity_id) / "1" / "report.json").unlink()
+    (folder(server, activity_id) / "1" / "report").unlink()
     (folder(server, activity_id) / "1" / "ended").unlink()
     claim = folder(server, activity_id) / "1" / "supervisor"
     pid, start, rest = claim.readlink().name.split(" ", 2)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from wsrf_activity.engines import attempt
 from wsrf_activity.engines.base import Job, Outcome, Report, Run, Said
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.testing.engines import PATIENCE, fresh_job
@@ -93,16 +94,17 @@ def with_word(word: str) -> list[int]:
 
 def supervisor_of(job: Job) -> int:
     """Return the process that supervises a job."""
-    return int(os.readlink(job.folder / "supervisor").split()[0])
+    claim = attempt.read_claim(os.fspath(job.folder))
+    assert claim is not None
+    return claim.pid
 
 
 def abort_all(folder: Path) -> None:
     """End what a failed test left running."""
-    for attempt in folder.glob("*/1"):
-        if (attempt / "supervisor").is_symlink() and not (attempt / "report.json").exists():
-            pid = os.readlink(attempt / "supervisor").split()[0]
-            if _name(pid) == "wsrf-supervisor":
-                os.kill(int(pid), signal.SIGTERM)
+    for each in map(str, folder.glob("*/1")):
+        claim = attempt.read_claim(each)
+        if claim is not None and not attempt.has_report(each) and _name(str(claim.pid)) == "wsrf-supervisor":
+            os.kill(claim.pid, signal.SIGTERM)
 
 
 async def zygote_of_this_process() -> int:

@@ -177,7 +177,7 @@ def test_work_on_another_machine_is_not_looked_for_here(scene: Scene) -> None:
     for each in (lost, runs):
         folder = Folders(scene.place.files).attempt(each, 1)
         folder.mkdir(parents=True)
-        (folder / "supervisor").symlink_to(f"{NOBODY} 1 {processes.boot_id()} -")
+        (folder / "supervisor").write_text(f"claim {NOBODY} 1 {processes.boot_id()} -\n")
     assert scene.found() == {(Kind.NOBODY_RUNS, lost)}
 
 

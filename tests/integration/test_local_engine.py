@@ -25,6 +25,7 @@ from tests.integration.local_jobs import (
     until,
     with_word,
 )
+from wsrf_activity.engines import outputs
 from wsrf_activity.engines.base import CannotStart, Engine, Failure, Job, Output, Report, Said, Warned
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
@@ -108,6 +109,23 @@ async def test_every_byte_goes_through(engine: LocalEngine, tmp_path: Path, cont
     digest = hashlib.sha256(content).hexdigest()
     assert _output(report, "stdout") == Output("stdout", "stdout", "application/x-bytes", len(content), digest)
     assert (job.folder / "stdout").read_bytes() == content
+    assert report.complete
+    assert _output(report, "stdout").content == (content if len(content) <= outputs.SMALL else None)
+
+
+async def test_a_report_is_not_complete_that_leaves_wishes(engine: LocalEngine, tmp_path: Path) -> None:
+    assert not (await run_job(engine, shell(tmp_path, "mkdir ../spawned"))).complete
+
+
+async def test_more_small_results_than_a_report_carries(engine: LocalEngine, tmp_path: Path) -> None:
+    """Those that come first have their content; for the others the folder has to be read."""
+    job = shell(tmp_path, "for i in $(seq 20); do head -c 4096 /dev/urandom > $i; done")
+    job = replace(job, results={f"r{i}": ResultSpec(str(i), "application/x-bytes") for i in range(1, 21)})
+    report = await run_job(engine, job)
+    known = [each.content for each in report.outputs if each.name.startswith("r") and each.content is not None]
+    assert len(known) == 16
+    assert known == [(job.folder / "work" / str(i)).read_bytes() for i in range(1, 17)]
+    assert not report.complete
 
 
 async def test_without_input_the_work_reads_nothing(engine: LocalEngine, tmp_path: Path) -> None:
@@ -393,7 +411,7 @@ async def test_closing_cancels_who_waits(engine: LocalEngine, tmp_path: Path) ->
     with pytest.raises(asyncio.CancelledError):
         await waiting
     await open_gate(job)
-    await until((job.folder / "report.json").exists)
+    await until((job.folder / "report").exists)
 
 
 async def test_work_whose_folder_was_removed_ends(engine: LocalEngine, tmp_path: Path) -> None:

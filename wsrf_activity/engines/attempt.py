@@ -1,17 +1,15 @@
 """What lies in the folder of one attempt, as the supervisor leaves it and as any later server reads it.
 
-Small facts are the targets of symbolic links: such a link is made in one system call, whole or not at all, and by one
-process only. It is imported by every supervisor, so it imports next to nothing.
+What has to be there whole or not at all gets its name when it is. It is imported by every supervisor, so it imports
+next to nothing.
 """
 
 import contextlib
 import os
 from typing import NamedTuple
 
-SUPERVISOR = "supervisor"  #: link: who runs the attempt. Made once, just before the work begins
-SESSION = "session"  #: link: process and start time of the work's main process, which leads its session
-ENDED = "ended"  #: link: how the work ended. Made when nothing of it runs any more, before its outputs are hashed
-REPORT = "report.json"  #: all of it
+SUPERVISOR = "supervisor"  #: who runs the attempt. Named once, just before the work begins: see ``Record``
+REPORT = "report"  #: the same file when all of it is there
 LIMIT = "limit"  #: the limit of work in seconds, where it was changed after the start
 MESSAGES = "messages"  #: what the work says of itself, a line each
 WORK = "work"  #: the working folder
@@ -38,6 +36,12 @@ ACTIVITY_RESULTS = "ACTIVITY_RESULTS"
 ACTIVITY_FAILURE = "ACTIVITY_FAILURE"
 
 
+_RECORD = "record"  #: how a record is called before it is claim or report; the number of its process follows
+_HEAD = 4096  #: bytes of a record that hold what stands before the report
+_CLAIM, _SESSION, _END = b"claim", b"session", b"end"
+_REPORT = b"report"
+
+
 class Claim(NamedTuple):
     """The one supervisor of an attempt."""
 
@@ -45,11 +49,6 @@ class Claim(NamedTuple):
     start: int  #: clock ticks after the boot, from /proc
     boot: str  #: identifier of the boot; a process of another boot is dead
     limit: float | None  #: seconds of work, as first given
-
-    def write(self, folder: str) -> None:
-        """Claim the attempt. Raises FileExistsError where somebody has."""
-        limit = "-" if self.limit is None else repr(self.limit)
-        os.symlink(f"{self.pid} {self.start} {self.boot} {limit}", f"{folder}/{SUPERVISOR}")
 
 
 class End(NamedTuple):
@@ -60,45 +59,106 @@ class End(NamedTuple):
     started: float
     ended: float
 
-    def write(self, folder: str) -> None:
-        """Keep it if the disk allows; who has said so first is right."""
-        with contextlib.suppress(OSError):
-            os.symlink(f"{self.code} {self.reason} {self.started!r} {self.ended!r}", f"{folder}/{ENDED}")
+
+class Record:
+    """What a supervisor notes of one attempt, line by line, into room that is kept on the disk.
+
+    One file is the claim, the notes and the report: to make a file costs a supervisor more than all that it writes.
+    Each name is made in one system call, whole or not at all, and that of the claim by one process only.
+    """
+
+    def __init__(self, folder: str, room: int) -> None:
+        """Keep room for so many bytes, since the disk may be full by the time that they are written. Raises OSError."""
+        self._folder = folder
+        self._path = f"{folder}/{_RECORD}.{os.getpid()}"
+        self._written = 0
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path)  # of a dead process that had this one's number; it may be the claim, which stays
+        self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            os.posix_fallocate(self._file, 0, room)
+        except BaseException:
+            self.discard()
+            raise
+
+    def claim(self, claim: Claim) -> bool:
+        """Claim the attempt; False where somebody has, and of the record nothing is left. Raises OSError."""
+        limit = "-" if claim.limit is None else repr(claim.limit)
+        self._add(_CLAIM, f"{claim.pid} {claim.start} {claim.boot} {limit}".encode())
+        try:
+            os.link(self._path, f"{self._folder}/{SUPERVISOR}")
+        except OSError as error:
+            self.discard()
+            if isinstance(error, FileExistsError):
+                return False
+            raise
+        return True
+
+    def session(self, pid: int, start: int) -> None:
+        """Note which process leads the work's session, and its start time."""
+        self._add(_SESSION, f"{pid} {start}".encode())
+
+    def end(self, end: End) -> None:
+        """Note how the work ended: nothing of it runs any more, and its outputs are not hashed yet."""
+        self._add(_END, f"{end.code} {end.reason} {end.started!r} {end.ended!r}".encode())
+
+    def report(self, content: bytes) -> None:
+        """Add the report, which is one line, and let it be known that all is over."""
+        self._add(_REPORT, content)
+        os.ftruncate(self._file, self._written)
+        os.close(self._file)
+        os.rename(self._path, f"{self._folder}/{REPORT}")
+
+    def withdraw(self) -> None:
+        """Take the claim back, of work that could not begin."""
+        os.unlink(f"{self._folder}/{SUPERVISOR}")
+        self.discard()
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        os.close(self._file)
+        os.unlink(self._path)
+
+    def _add(self, kind: bytes, content: bytes) -> None:
+        self._written += os.pwrite(self._file, kind + b" " + content + b"\n", self._written)
 
 
 def read_claim(folder: str) -> Claim | None:
     """Return who runs or ran the attempt; None is nobody, so that the work never began."""
-    words = _words(f"{folder}/{SUPERVISOR}")
-    if words is None:
+    lines = _lines(f"{folder}/{SUPERVISOR}", _HEAD)
+    if lines is None:
         return None
-    pid, start, boot, limit = words
-    return Claim(int(pid), int(start), boot, None if limit == "-" else float(limit))
+    match lines.get(_CLAIM, b"").decode().split(" "):
+        case pid, start, boot, limit:
+            return Claim(int(pid), int(start), boot, None if limit == "-" else float(limit))
+    return Claim(0, 0, "", None)  # its name was on the disk when the power failed, and its content was not
 
 
 def read_end(folder: str) -> End | None:
     """Return how the work ended; None while it runs, or where its supervisor was killed first."""
-    words = _words(f"{folder}/{ENDED}")
-    if words is None:
-        return None
-    code, reason, started, ended = words
-    return End(int(code), reason, float(started), float(ended))
+    match _noted(folder, _END):
+        case code, reason, started, ended:
+            return End(int(code), reason, float(started), float(ended))
+    return None
+
+
+def read_session(folder: str) -> tuple[int, int] | None:
+    """Return process and start time of the work's main process; None where its supervisor was killed too early."""
+    match _noted(folder, _SESSION):
+        case pid, start:
+            return int(pid), int(start)
+    return None
+
+
+def read_report(folder: str) -> bytes | None:
+    """Return what the supervisor has reported; None where there is nothing."""
+    lines = _lines(f"{folder}/{REPORT}")
+    return None if lines is None else lines.get(_REPORT)
 
 
 def has_report(folder: str) -> bool:
     """Whether all is over."""
     return os.path.exists(f"{folder}/{REPORT}")
-
-
-def write_session(folder: str, pid: int, start: int) -> None:
-    """Keep which process leads the work's session, if the disk allows."""
-    with contextlib.suppress(OSError):
-        os.symlink(f"{pid} {start}", f"{folder}/{SESSION}")
-
-
-def read_session(folder: str) -> tuple[int, int] | None:
-    """Return process and start time of the work's main process; None where its supervisor was killed too early."""
-    words = _words(f"{folder}/{SESSION}")
-    return None if words is None else (int(words[0]), int(words[1]))
 
 
 def read_limit(folder: str, claim: Claim) -> float | None:
@@ -124,8 +184,16 @@ def write_whole(path: str, content: bytes) -> None:
     os.rename(temporary, path)
 
 
-def _words(link: str) -> list[str] | None:
+def _noted(folder: str, kind: bytes) -> list[str]:
+    return ((_lines(f"{folder}/{SUPERVISOR}", _HEAD) or {}).get(kind, b"")).decode().split(" ")
+
+
+def _lines(path: str, size: int = -1) -> dict[bytes, bytes] | None:
+    """Return the whole lines of a record by their first words; None where there is no such record."""
     try:
-        return os.readlink(link).split(" ")
+        with open(path, "rb", buffering=0) as file:
+            content = file.read(size)
     except FileNotFoundError:
         return None
+    pairs = (line.partition(b" ") for line in content.partition(b"\0")[0].split(b"\n")[:-1])
+    return {kind: rest for kind, _, rest in pairs}

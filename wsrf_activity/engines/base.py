@@ -42,6 +42,7 @@ class Output:
     media_type: str
     size: int  #: bytes
     sha256: str  #: lower-case hex
+    content: bytes | None = field(default=None, compare=False, repr=False)  #: all of it, where that is at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,9 @@ class Report:
     outputs: tuple[Output, ...] = ()
     missing: tuple[str, ...] = ()  #: declared results that the work did not leave
     failure: Failure | None = None  #: where the work has said why it failed
+    #: Whether nothing else is to be read: small outputs have their content, and nothing is left that the work wants
+    #: started. An engine that does not know says nothing.
+    complete: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,46 +1,25 @@
 """How a supervisor begins work: the files that it finds, its environment and limits, and its process."""
 
-import contextlib
+import functools
 import os
 import resource
 import signal
 import stat
 
-from wsrf_activity.engines import attempt, outputs
+from wsrf_activity.engines import attempt
 from wsrf_activity.engines.forking import Forking
 from wsrf_activity.engines.order import NotStarted, Order
 
 _CATCHABLE = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
-_ROOM = 4096  #: bytes for a report without its results
 _BLOCK = 1 << 20
 
 
-def begin(order: Order, forking: Forking | None) -> tuple[int, int]:
-    """Begin the work; return the file for the report and the pid. Where that fails, all is as it was before."""
+def begin(order: Order, forking: Forking | None) -> int:
+    """Begin the work in the current folder and return its pid; raises NotStarted."""
     try:
-        report = reserve(order)
-        try:
-            return report, _start(order, forking)
-        except BaseException:
-            os.close(report)
-            raise
+        return _start(order, forking)
     except (OSError, ValueError) as error:
-        for name in (draft(order), f"{order.folder}/{attempt.SUPERVISOR}"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(name)
         raise NotStarted(_why(order, error)) from error
-
-
-def reserve(order: Order) -> int:
-    """Open the file of the report with room on the disk, which may be full by the time that it is written."""
-    file = os.open(draft(order), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    os.posix_fallocate(file, 0, _ROOM + outputs.ENTRY * (outputs.SAID + len(order.results)))
-    return file
-
-
-def draft(order: Order) -> str:
-    """Return where this process writes the report."""
-    return f"{order.folder}/{attempt.REPORT}.{os.getpid()}"
 
 
 def _start(order: Order, forking: Forking | None) -> int:
@@ -122,8 +101,14 @@ def _place(source: str, name: str) -> None:
         os.symlink(source, name)  # another file system
 
 
+@functools.cache
+def _inherited() -> dict[str, str]:
+    """Return what all work finds: nobody changes the environment of a supervisor."""
+    return dict(os.environ)
+
+
 def _environment(order: Order) -> dict[str, str]:
-    environment = {**os.environ, **order.environment, **order.cookies}
+    environment = {**_inherited(), **order.environment, **order.cookies}
     environment[attempt.ACTIVITY_SERVICE] = order.service
     environment[attempt.ACTIVITY_REPORT] = f"{order.folder}/{attempt.MESSAGES}"
     environment[attempt.ACTIVITY_CHECKPOINT] = f"{order.folder}/{attempt.CHECKPOINT}"

@@ -5,14 +5,19 @@ Here is the server's side only: ``nursery.py`` gets supervisors from the zygote,
 """
 
 import asyncio
+import base64
 import json
 import logging
 import os
 import signal
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
-from wsrf_activity.engines import attempt, failures, processes, supervisor
+from wsrf_activity.engines import attempt, failures, outputs, processes, supervisor
 from wsrf_activity.engines.attempt import Claim
 from wsrf_activity.engines.base import CannotStart, Job, Listener, Lost, Outcome, Output, Report, Run
 from wsrf_activity.engines.limits import WorkLimits
@@ -25,6 +30,7 @@ POLL = 0.25  #: seconds between two looks at what the work says of itself
 PATIENCE = 5.0  #: seconds beyond the grace that a supervisor has to end work that was aborted
 TRIES = 5  #: how often something is asked of a supervisor whose like were killed before they answered
 
+_NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _log = logging.getLogger(__name__)
 
 
@@ -210,7 +216,7 @@ class LocalRun:
         self._engine = engine
         self.keeper = keeper
         self._loop = asyncio.get_running_loop()
-        self._gone: asyncio.Future[None] = self._loop.create_future()
+        self._gone: asyncio.Future[str] = self._loop.create_future()  #: what the supervisor has said of the end
         self._aborted = False
         self._insistence: asyncio.TimerHandle | None = None
         self._settles = self._loop.time() + SETTLE
@@ -218,9 +224,11 @@ class LocalRun:
 
     async def outcome(self) -> Outcome:
         """Return when the attempt is over and nothing of it runs any more. May be awaited once."""
-        await self._gone
-        await drain(self.messages, self.job)
-        return await self._engine.outcome(self.job, aborted=self._aborted)
+        said = await self._gone
+        report, spoke = _told_report(said, self.job.folder) if said else (None, True)
+        if spoke:
+            await drain(self.messages, self.job)
+        return report or await self._engine.outcome(self.job, aborted=self._aborted)
 
     async def abort(self) -> None:
         """Ask the whole process tree to end: TERM, and KILL after the grace. ``outcome`` tells when it has."""
@@ -252,9 +260,9 @@ class LocalRun:
         if not self._gone.done() and self._loop.time() > self._settles:
             self.keeper.settle()
 
-    def _end(self) -> None:
+    def _end(self, said: str) -> None:
         if not self._gone.done():
-            self._gone.set_result(None)
+            self._gone.set_result(said)
         if self._insistence is not None:
             self._insistence.cancel()
         self._engine.over(self)
@@ -316,16 +324,27 @@ async def drain(messages: Messages, job: Job) -> None:
 
 
 def _read_report(folder: Path) -> Report | None:
-    try:
-        content = json.loads((folder / attempt.REPORT).read_bytes())
-    except FileNotFoundError:
-        return None
+    content = attempt.read_report(os.fspath(folder))
+    return None if content is None else _report(json.loads(content), folder)
+
+
+def _told_report(said: str, folder: Path) -> tuple[Report, bool]:
+    """Return the report that a supervisor sends, and whether the work has left messages."""
+    told = json.loads(said)
+    contents = {name: base64.b64decode(content) for name, content in told["contents"].items()}
+    report = _report(told["report"], folder, contents)
+    small = (output for output in report.outputs if output.size <= outputs.SMALL)
+    complete = not told["wishes"] and all(output.content is not None for output in small)
+    return replace(report, complete=complete), told["spoke"] or told["wishes"]
+
+
+def _report(content: Any, folder: Path, contents: Mapping[str, bytes] = _NOTHING) -> Report:
     return Report(
         exit_code=content["code"],
         reason=content["reason"],
         started=datetime.fromisoformat(content["started"]),
         ended=datetime.fromisoformat(content["ended"]),
-        outputs=tuple(Output(*fields) for fields in content["outputs"]),
+        outputs=tuple(replace(Output(*each), content=contents.get(each[0])) for each in content["outputs"]),
         missing=tuple(content["missing"]),
         failure=failures.read(os.fspath(folder)) if content["code"] else None,
     )

@@ -48,12 +48,17 @@ class Keeper:
     def __init__(
         self, channel: socket.socket | None = None, pidfd: int | None = None, home: "Nursery | None" = None
     ) -> None:
+        """Listen to the channel from now on, if there is one."""
         self._channel = channel
         self._pidfd = pidfd
         self._home = home
-        self._lines: list[str] = []
+        self._received = b""  #: of a line that is not whole
+        self._answer: asyncio.Future[str] | None = None
+        self._said: str | None = None  #: of the end of the work
+        self._over: Callable[[str], None] | None = None
         self._watched: int | None = None  #: descriptor
-        self._over: Callable[[], None] = _nothing
+        if channel is not None:
+            self._look(channel.fileno())
 
     @property
     def idle(self) -> bool:
@@ -65,21 +70,22 @@ class Keeper:
         loop = asyncio.get_running_loop()
         if self._channel is None:
             return ""
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            await loop.sock_sendall(self._channel, order)
-            while not self._lines and self._channel is not None:
-                await _ready(self._channel.fileno())
-                self._read()
-        return self._lines.pop(0) if self._lines else ""
+        self._said = None
+        self._answer = loop.create_future()
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # perhaps it has said before why it ended
+                await _send(self._channel, order)
+            return await self._answer
+        finally:
+            self._answer = None
 
-    def watch(self, over: Callable[[], None]) -> None:
-        """Call this once in the event loop, when its work is over or it has ended."""
+    def watch(self, over: Callable[[str], None]) -> None:
+        """Call this once in the event loop, when its work is over, with what it says of that, or when it has ended."""
         self._over = over
-        loop = asyncio.get_running_loop()
-        if supervisor.ENDED in self._lines:
-            loop.call_soon(self._finish)
-        else:
-            self._look(self._pidfd if self._channel is None else self._channel.fileno())
+        if self._said is not None or (self._channel is None and self._pidfd is None):
+            asyncio.get_running_loop().call_soon(self._finish)
+        elif self._channel is None:
+            self._look(self._pidfd)
 
     def settle(self) -> None:
         """Close the channel of work that goes on for long: one descriptor is enough then. It ends with that work."""
@@ -103,12 +109,19 @@ class Keeper:
 
     def close(self) -> None:
         """Let go of it. With no work it ends."""
+        self._over = None
+        self._hang_up()
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+            self._pidfd = None
+
+    def _hang_up(self) -> None:
         self._look(None)
         if self._channel is not None:
             self._channel.close()
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-        self._channel = self._pidfd = None
+            self._channel = None
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result("")
 
     def _look(self, descriptor: int | None) -> None:
         if self._watched is not None:
@@ -119,32 +132,40 @@ class Keeper:
 
     def _come(self) -> None:
         if self._channel is not None:
-            self._read()
-        if self._channel is None or supervisor.ENDED in self._lines:
+            self._read(self._channel)
+        if self._channel is None or self._said is not None:
             self._finish()
 
-    def _read(self) -> None:
-        if self._channel is None:
-            return
+    def _read(self, channel: socket.socket) -> None:
         try:
-            content, pidfds = descriptors.receive(self._channel, 65536)
+            content, pidfds = descriptors.receive(channel, 65536)
         except ConnectionResetError:
             content, pidfds = b"", []
         for pidfd in pidfds:
             if self._pidfd is not None:
                 os.close(self._pidfd)
             self._pidfd = pidfd
-        self._lines += content.decode().splitlines()
+        *lines, self._received = (self._received + content).split(b"\n")
+        for line in lines:
+            self._hear(line.decode())
         if not content:
-            self._look(None)
-            self._channel.close()
-            self._channel = None
+            self._hang_up()
+
+    def _hear(self, line: str) -> None:
+        word, _, rest = line.partition(" ")
+        if word == supervisor.ENDED:
+            self._said = rest
+        elif self._answer is not None and not self._answer.done():
+            self._answer.set_result(line)
 
     def _finish(self) -> None:
-        self._look(None)
-        self._lines.clear()
-        over, self._over = self._over, _nothing
-        over()
+        """Tell who watches; a keeper that has no channel any more has heard enough."""
+        if self._over is None:
+            return
+        if self._channel is None:
+            self._look(None)
+        over, self._over = self._over, None
+        over(self._said or "")
 
 
 class Nursery:
@@ -204,7 +225,7 @@ class Nursery:
         later finds that nobody waits, and begins nothing.
         """
         async with self._slots:
-            keeper = self._idle.pop() if self._idle else Keeper()
+            keeper = self._take()
             try:
                 async with asyncio.timeout(BURIAL if order.bury else PATIENCE):
                     if not keeper.idle:
@@ -220,6 +241,15 @@ class Nursery:
                 keeper.close()
                 self._forget_idle()
             return answer, keeper
+
+    def _take(self) -> Keeper:
+        """Return one who is idle, and lives as far as is known; one who cannot be asked where there is none."""
+        while self._idle:
+            keeper = self._idle.pop()
+            if keeper.idle:
+                return keeper
+            keeper.close()
+        return Keeper()
 
     def take_back(self, keeper: Keeper) -> None:
         """Have a supervisor wait for the next order, if it can and is needed."""
@@ -304,13 +334,19 @@ class Nursery:
             self._idle.pop().close()
 
 
-def _nothing() -> None:
-    pass
-
-
 def _set(ready: asyncio.Future[None]) -> None:
     if not ready.done():
         ready.set_result(None)
+
+
+async def _send(channel: socket.socket, content: bytes) -> None:
+    """Send all of it: mostly there is room for it at once."""
+    try:
+        sent = channel.send(content)
+    except BlockingIOError:
+        sent = 0
+    if sent < len(content):
+        await asyncio.get_running_loop().sock_sendall(channel, content[sent:])
 
 
 async def _ready(descriptor: int, *, write: bool = False) -> None:

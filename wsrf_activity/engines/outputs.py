@@ -4,13 +4,16 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 from wsrf_activity.engines import attempt
 
 _EMPTY = hashlib.sha256(b"").hexdigest()
 _BLOCK = 1 << 20
+_CONTENTS = 1 << 16  #: bytes of content that go with a report
 
+SMALL = 4096  #: bytes of an output whose content goes with a report
 SAID = 100  #: results of an attempt that the work may name while it runs
 PATH = 700  #: bytes of the path of a result
 ENTRY = 1200  #: bytes that a result takes in a report
@@ -24,23 +27,43 @@ _READ = 1 << 18  #: bytes of what the work has said of its results; of more, onl
 Measured = tuple[str, str, str, int, str]  #: the fields of base.Output, in order
 
 
+class Collected(NamedTuple):
+    """The outputs of an attempt."""
+
+    found: list[Measured]
+    missing: list[str]  #: the declared results that it did not leave
+    contents: dict[str, bytes]  #: of small outputs, by name
+
+
 def collect(folder: str, media_type: str, results: Mapping[str, tuple[str, str]]) -> tuple[list[Measured], list[str]]:
-    """Return the outputs of an attempt whose processes are gone, and the declared results that it did not leave.
+    """Return the outputs of an attempt whose processes are gone, and the declared results that it did not leave."""
+    found, missing, _ = collect_all(folder, media_type, results, lambda: None)
+    return found, missing
+
+
+def collect_all(
+    folder: str, media_type: str, results: Mapping[str, tuple[str, str]], slow: Callable[[], object]
+) -> Collected:
+    """Return the outputs of an attempt whose processes are gone; ``slow`` is called before what may take its time.
 
     A result is a regular file that lies inside the working folder, whatever links lead to it: the work may run a
     program that somebody else prepared, and no file of the server's may become a result that way. What the work has
     said of a result goes before what was declared of it.
     """
-    found: list[Measured] = []
-    missing: list[str] = []
+    collected = Collected([], [], {})
+    left = _CONTENTS
     results = {**results, **_said(folder)}
     for name, path, kind in _candidates(folder, media_type, results):
-        measured = None if path is None else _measure(f"{folder}/{path}")
+        measured = None if path is None else _measure(f"{folder}/{path}", slow)
         if path is None or measured is None:
-            missing.append(name)
-        else:
-            found.append((name, path, kind, *measured))
-    return found, missing
+            collected.missing.append(name)
+            continue
+        size, digest, content = measured
+        collected.found.append((name, path, kind, size, digest))
+        if content is not None and len(content) <= left:
+            collected.contents[name] = content
+            left -= len(content)
+    return collected
 
 
 def _candidates(
@@ -49,6 +72,8 @@ def _candidates(
     """Yield name, path in the folder and media type of each; the path is None of one that leads elsewhere."""
     yield attempt.STDOUT, attempt.STDOUT, media_type
     yield attempt.STDERR, attempt.STDERR, "text/plain; charset=utf-8"
+    if not results:
+        return
     work = os.path.realpath(f"{folder}/{attempt.WORK}")
     for name, (path, kind) in results.items():
         real = os.path.realpath(f"{work}/{path}")
@@ -83,8 +108,8 @@ def _end_of(path: str) -> bytes:
         os.close(file)
 
 
-def _measure(path: str) -> tuple[int, str] | None:
-    """Return size and digest of a regular file, written to the disk; None of anything else."""
+def _measure(path: str, slow: Callable[[], object]) -> tuple[int, str, bytes | None] | None:
+    """Return size, digest and, where it is small, content of a regular file, written to the disk; None of others."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -94,13 +119,15 @@ def _measure(path: str) -> tuple[int, str] | None:
         if not stat.S_ISREG(status.st_mode):
             return None
         if status.st_size == 0:
-            return 0, _EMPTY
-        digest = hashlib.sha256()
-        size = 0
-        while block := os.read(file, _BLOCK):
-            digest.update(block)
-            size += len(block)
+            return 0, _EMPTY, b""
+        slow()
+        content = os.read(file, SMALL + 1)
+        digest, size = hashlib.sha256(content), len(content)
+        if size > SMALL:
+            while block := os.read(file, _BLOCK):
+                digest.update(block)
+                size += len(block)
         os.fsync(file)
-        return size, digest.hexdigest()
+        return size, digest.hexdigest(), content if size <= SMALL else None
     finally:
         os.close(file)

@@ -5,6 +5,7 @@ has to say lies in the attempt's folder (``attempt.py``) or is a line over the c
 over it takes the next, since a fork costs more than most of what it does; it ends when nobody is there to ask.
 """
 
+import binascii
 import contextlib
 import itertools
 import json
@@ -13,11 +14,11 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from wsrf_activity.engines import attempt, outputs, processes
-from wsrf_activity.engines.attempt import Claim, End
-from wsrf_activity.engines.beginning import begin, draft, reserve
+from wsrf_activity.engines.attempt import Claim, End, Record
+from wsrf_activity.engines.beginning import begin
 from wsrf_activity.engines.forking import Forking
 from wsrf_activity.engines.order import NotStarted, Order
 
@@ -29,14 +30,17 @@ STAY = signal.SIGUSR2  #: somebody waits for this process to end: take no other 
 AWAITED = frozenset({signal.SIGCHLD, ABORT, LOOK, STAY})
 CHILD = frozenset({signal.SIGCHLD})
 
-#: The answers to the server, a line each. BEGUN is followed by its pid, FAILED by a sentence.
-BEGUN = "begun"  #: this supervisor runs the work; a pidfd of it comes along
+#: The answers to the server, a line each. BEGUN is followed by its pid, FAILED by a sentence, ENDED by a JSON object:
+#: the report, and what saves the server a look at the folder.
+BEGUN = "begun"  #: this supervisor runs the work; a pidfd of it comes along with the first
 ENDED = "ended"  #: the work that it ran is over, and there is a report
 TAKEN = "taken"  #: another one runs or ran the work
 FAILED = "failed"
 BURIED = "buried"  #: nothing is left of the work
 
 _HALF_A_DAY = 43200.0  #: as long as one wait may be
+_QUICK = 0.01  #: seconds within which the end of the work is told together with its beginning
+_ROOM = 4096  #: bytes for a report without its results
 _LISTING = 0.5  #: seconds to find out who is to get a TERM, if they are so many
 
 
@@ -55,6 +59,8 @@ class Supervisor:
         this = processes.find(os.getpid())
         self._start = 0 if this is None else this.start
         self._stays = False
+        self._known = False  #: whether the server has a pidfd of this process
+        self._begun = False  #: whether it has been told that the work has begun
 
     def serve(self) -> None:
         """Take orders until the server has gone, or until a later one waits for the end of this process."""
@@ -79,37 +85,45 @@ class Supervisor:
             _bury(order, self._boot)
             self._answer(BURIED)
             return
-        self._run(order)
+        ended = self._run(order)
         self._notice()
         if not self._stays:
-            self._answer(ENDED)
+            self._say_begun()
+            self._answer(f"{ENDED} {ended}")
 
     def _notice(self) -> None:
         """Take the signals that came between two pieces of work: what was for the last is not for the next."""
         while came := signal.sigtimedwait(AWAITED, 0):
             self._stays |= came.si_signo == STAY
 
-    def _run(self, order: Order) -> None:
-        claim = self._claim(order)
-        report, pid = begin(order, self._forking)
+    def _run(self, order: Order) -> str:
+        """See the work through and return what to say of it."""
+        claim, record = self._claim(order)
+        self._begun = False
+        try:
+            pid = begin(order, self._forking)
+        except BaseException:
+            record.withdraw()
+            raise
         clock, started = time.monotonic(), time.time()
-        self._say_begun()
         main = processes.find(pid)
         if main is not None:
-            attempt.write_session(order.folder, pid, main.start)
+            record.session(pid, main.start)
         tree = _Tree(pid)
         reason = self._tend(tree, order.folder, claim, clock)
         ended = time.time()
-        tree.end(order.grace)
+        if not tree.gone():
+            self._say_begun()
+            tree.end(order.grace)
         if reason != "exited":
             ended = time.time()
         code = os.waitstatus_to_exitcode(tree.status or 0)
         reason = _full(order, code) if reason == "exited" else reason
         end = End(128 - code if code < 0 else code, reason, started, max(started, ended))
-        end.write(order.folder)
-        _report(order, end, report)
+        record.end(end)
+        return _report(order, end, record, self._say_begun)
 
-    def _claim(self, order: Order) -> Claim:
+    def _claim(self, order: Order) -> tuple[Claim, Record]:
         """Become the one who runs the attempt, unless nobody waits for that any more.
 
         A server that was killed has a successor, which finds no claim and asks again, or learns that the activity was
@@ -121,14 +135,15 @@ class Supervisor:
         try:
             os.makedirs(f"{order.folder}/{attempt.WORK}", exist_ok=True)
             os.chdir(f"{order.folder}/{attempt.WORK}")
+            record = _reserve(order)
             if hung_up.poll(0):
+                record.discard()
                 raise Taken
-            claim.write(order.folder)
-        except FileExistsError:
-            raise Taken from None
+            if not record.claim(claim):
+                raise Taken
         except OSError as error:
             raise NotStarted(f"The folder of the work cannot be made: {error.strerror}.") from error
-        return claim
+        return claim, record
 
     def _tend(self, tree: "_Tree", folder: str, claim: Claim, clock: float) -> str:
         """Wait for what ends the work and return its name. The limit counts on the clock that nobody can set."""
@@ -140,8 +155,12 @@ class Supervisor:
             left = _HALF_A_DAY if limit is None else clock + limit - time.monotonic()
             if left <= 0:
                 return "limit"
-            came = signal.sigtimedwait(AWAITED, min(left, _HALF_A_DAY))
-            number = None if came is None else came.si_signo
+            patience = _HALF_A_DAY if self._begun else max(0.0, clock + _QUICK - time.monotonic())
+            came = signal.sigtimedwait(AWAITED, min(left, patience))
+            if came is None:
+                self._say_begun()
+                continue
+            number = came.si_signo
             if number == ABORT:
                 return "aborted"
             self._stays |= number == STAY
@@ -162,17 +181,25 @@ class Supervisor:
         return bytes(content)
 
     def _say_begun(self) -> None:
+        """Say it, unless that was said: at the latest before anything that may take its time."""
+        if self._begun:
+            return
+        self._begun = True
         me = os.getpid()
+        if self._known:
+            self._answer(f"{BEGUN} {me}")
+            return
         pidfd = os.pidfd_open(me)
         try:
             socket.send_fds(self._channel, [f"{BEGUN} {me}\n".encode()], [pidfd])
+            self._known = True
         except OSError:  # too many descriptors are in flight, or the server was killed: it reads the folder instead
             self._stays = True
             self._channel.close()
         os.close(pidfd)
 
     def _answer(self, text: str) -> None:
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # a killed server's successor reads the folder
+        with contextlib.suppress(OSError):  # it was closed; who needs to know reads the folder
             self._channel.sendall(text.encode() + b"\n")
 
 
@@ -245,8 +272,13 @@ def _full(order: Order, code: int) -> str:
     return "exited"
 
 
-def _report(order: Order, end: End, file: int) -> None:
-    found, missing = outputs.collect(order.folder, order.media_type, order.results)
+def _reserve(order: Order) -> Record:
+    return Record(order.folder, _ROOM + outputs.ENTRY * (outputs.SAID + len(order.results)))
+
+
+def _report(order: Order, end: End, record: Record, slow: Callable[[], object]) -> str:
+    """Write the report and return what to say of it; ``slow`` is called before what may take its time."""
+    found, missing, contents = outputs.collect_all(order.folder, order.media_type, order.results, slow)
     report = {
         "code": end.code,
         "reason": end.reason,
@@ -255,10 +287,10 @@ def _report(order: Order, end: End, file: int) -> None:
         "outputs": found,
         "missing": missing,
     }
-    length = os.pwrite(file, json.dumps(report, ensure_ascii=False).encode(), 0)
-    os.ftruncate(file, length)
-    os.close(file)
-    os.rename(draft(order), f"{order.folder}/{attempt.REPORT}")
+    record.report(json.dumps(report, ensure_ascii=False).encode())
+    known = {name: binascii.b2a_base64(content, newline=False).decode() for name, content in contents.items()}
+    spoke, wishes = (os.path.lexists(f"{order.folder}/{name}") for name in (attempt.MESSAGES, attempt.SPAWNED))
+    return json.dumps({"report": report, "contents": known, "spoke": spoke, "wishes": wishes})
 
 
 def _iso(seconds: float) -> str:
@@ -275,9 +307,11 @@ def _bury(order: Order, boot: str) -> None:
         quiet = 0 if processes.send(processes.of_attempt(cookies, leader), signal.SIGKILL) else quiet + 1
         time.sleep(pause * (quiet == 0))
         pause = min(2 * pause, 1.0)
-    if claim is not None and order.aborted and attempt.read_end(order.folder) is None:
-        began = os.lstat(f"{order.folder}/{attempt.SUPERVISOR}").st_mtime
-        End(128 + signal.SIGKILL, "aborted", began, max(began, time.time())).write(order.folder)
+    if claim is None or attempt.has_report(order.folder):
+        return
     end = attempt.read_end(order.folder)
+    if end is None and order.aborted:
+        began = os.lstat(f"{order.folder}/{attempt.SUPERVISOR}").st_mtime
+        end = End(128 + signal.SIGKILL, "aborted", began, max(began, time.time()))
     if end is not None:
-        _report(order, end, reserve(order))
+        _report(order, end, _reserve(order), lambda: None)
