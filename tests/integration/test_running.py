@@ -1,5 +1,6 @@
 """The slots on both databases, with an engine that runs nothing: who gets one, and what becomes of the work."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from functools import partial
@@ -10,8 +11,8 @@ import pytest
 from tests.integration.house import ADA, BOB, House, report, until
 from wsrf_activity.engines.base import Lost, Warned
 from wsrf_activity.engines.memory import MemoryRun
-from wsrf_activity.manager import Limits, attempts
-from wsrf_activity.manager.ledger import FenceLost
+from wsrf_activity.manager import Limits, attempts, running
+from wsrf_activity.manager.ledger import FenceLost, Step
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Progress, RestartPolicy, Severity
 from wsrf_activity.model.errors import (
@@ -32,6 +33,13 @@ def unfinished(house: House) -> list[str]:
 
 def runs(house: House, number: int) -> bool:
     return len(unfinished(house)) == number
+
+
+async def until_shown(house: House, activity_id: str) -> None:
+    async def shown() -> bool:
+        return (await house.get(activity_id)).engine_job is not None
+
+    await until(shown)
 
 
 class TestSlots:
@@ -70,6 +78,35 @@ class TestSlots:
             await until(lambda: not house.manager._runner._attempts or len(house.engine.asked) > number + 1)  # noqa: B023
         assert "".join(owners[activity_id][0] for activity_id, _ in house.engine.asked) == wanted
 
+    async def test_the_next_begins_before_the_end_is_written(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """But no more than so many: a database that takes no ends must not see ever more work begin."""
+        monkeypatch.setattr(running, "_UNWRITTEN", 3)
+        house.manager._runner._slots.parallel = 1
+        made = [await house.create() for _ in range(4)]
+        writer, opened = house.manager._runner._writer, asyncio.Event()
+        real = writer.change
+
+        async def held(attempt: attempts.Attempt, step: Step) -> None:
+            await opened.wait()
+            await real(attempt, step)
+
+        monkeypatch.setattr(writer, "change", held)
+        for number in range(3):
+            await until(lambda: len(house.engine.asked) == number + 1)  # noqa: B023
+            activity_id = house.engine.asked[number][0]
+            await house.begun(activity_id)
+            house.engine.finish(activity_id)
+        await until(partial(runs, house, 0))
+        await until(lambda: house.manager._runner.running == 0)
+        assert len(house.engine.asked) == 3
+        opened.set()
+        await until(lambda: len(house.engine.asked) == 4)
+        house.engine.finish(house.engine.asked[3][0])
+        for activity_id in made:
+            assert (await house.wait(activity_id)).phase is Phase.COMPLETED
+
     async def test_none_at_all_accepts_only(self, tmp_path: Path) -> None:
         house = House(f"sqlite:///{tmp_path / 'a.db'}", tmp_path / "data", limits=Limits(parallel=0))
         await house.open()
@@ -91,6 +128,20 @@ class TestSlots:
 
 class TestOutcomes:
     """What becomes of the record."""
+
+    async def test_quick_work_is_changed_twice_and_shows_where_it_ran(self, house: House) -> None:
+        activity_id = await house.running()
+        house.engine.finish(activity_id)
+        ended = await house.wait(activity_id)
+        assert (ended.version, ended.engine_job) == (3, f"memory-{activity_id}-1")
+
+    async def test_work_that_goes_on_shows_where_it_runs(self, small: House, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(running, "_LONG", 0.01)
+        activity_id = await small.running()
+        await until_shown(small, activity_id)
+        small.engine.finish(activity_id)
+        ended = await small.wait(activity_id)
+        assert (ended.version, ended.engine_job) == (4, f"memory-{activity_id}-1")
 
     async def test_work_that_cannot_start_has_failed(self, house: House) -> None:
         house.engine.refuses = "There is no such program."
@@ -219,12 +270,16 @@ class TestOutcomes:
         await small.manager.modify(ADA, activity_id, lambda old: limited(old, timedelta(minutes=2)))
         assert small.engine.runs[activity_id, 1].limit == timedelta(minutes=2)
 
-    async def test_a_change_of_the_limit_that_nobody_heard_of_reaches_the_work(self, small: House) -> None:
+    async def test_a_change_of_the_limit_that_nobody_heard_of_reaches_the_work(
+        self, small: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """As between a claim and the moment from which on this server listens for changes of what it has claimed."""
+        monkeypatch.setattr(running, "_LONG", 0.01)
         small.engine.before.clear()
         activity_id = await small.create(work_limit=timedelta(hours=1))
         await until(lambda: (activity_id, 1) in small.engine.asked)
-        await small.manager.ledger.change(activity_id, lambda old, now: limited(old, timedelta(minutes=1)))
+        old = await small.get(activity_id)
+        await small.database.change(lambda records: records.save(old, limited(old, timedelta(minutes=1)), ()))
         small.engine.before.set()
         await until(lambda: (activity_id, 1) in small.engine.runs)
         await until(lambda: small.engine.runs[activity_id, 1].limit == timedelta(minutes=1))

@@ -6,16 +6,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from wsrf_activity.engines.attempt import CHECKPOINT
-from wsrf_activity.engines.base import Job, Lost, Outcome, Run
+from wsrf_activity.engines.base import Job, Lost, Outcome, Report, Run
 from wsrf_activity.manager.folders import Folders
-from wsrf_activity.manager.outcome import Settled, last_line, read_results
+from wsrf_activity.manager.outcome import Settled, last_words, read_results
 from wsrf_activity.model.activity import Activity, RestartPolicy
 from wsrf_activity.model.phases import Phase
 
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """One attempt that holds a slot, from its claim until it is settled."""
+    """One attempt, from its claim until its end is written."""
 
     activity: Activity
     run: Run | None = None
@@ -37,13 +37,19 @@ def stands(found: Activity | None, claimed: Activity) -> bool:
     return found is not None and found.phase is Phase.EXECUTING and found.fence == claimed.fence
 
 
-def read_outcome(outcome: Outcome, folder: Path, activity: Activity) -> Settled:
-    """Return an outcome of the activity's attempt with what its files say. Blocking."""
+async def settled_of(outcome: Outcome, folder: Path, activity: Activity) -> Settled:
+    """Return an outcome of the activity's attempt with what its files say."""
     if isinstance(outcome, Lost):
         return Settled(outcome)
-    words = last_line(folder / "stderr") if outcome.exit_code else ""
-    results = read_results(outcome, folder, activity.attempt, alias=activity.work.arguments is None)
-    return Settled(outcome, results, words)
+    if outcome.complete:
+        return _settled(outcome, folder, activity)
+    return await asyncio.to_thread(_settled, outcome, folder, activity)
+
+
+def _settled(report: Report, folder: Path, activity: Activity) -> Settled:
+    words = last_words(report, folder) if report.exit_code else ""
+    results = read_results(report, folder, activity.attempt, alias=activity.work.arguments is None)
+    return Settled(report, results, words)
 
 
 def job_of(activity: Activity, folders: Folders) -> Job:

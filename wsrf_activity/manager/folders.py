@@ -64,7 +64,7 @@ class Folders:
 
     def attempt(self, activity_id: str, attempt: int) -> Path:
         """Return the folder of one attempt."""
-        return self.activity(activity_id) / str(attempt)
+        return self.root / f"{self.relative(activity_id)}/{attempt}"
 
     def upload(self, upload_id: str) -> Path:
         """Return the file of an upload."""

@@ -13,6 +13,7 @@ from wsrf_activity.model.phases import Phase
 
 INLINE = 4096  #: bytes up to which a result also stands in the record itself
 _LAST_WORDS = 400  #: characters of standard error that a description quotes
+_TAIL = 4 * _LAST_WORDS  #: bytes that so many characters take at most
 _KILLED = 137  #: the exit code of what SIGKILL has ended
 _TRACE = 2000  #: characters that are kept of the trace of an attempt that is followed by another
 
@@ -25,6 +26,7 @@ class Settled:
     results: tuple[Result, ...] = ()
     last_words: str = ""  #: the last line of standard error
     abort_reason: str | None = None  #: why a client had it ended, if one did
+    job_id: str | None = None  #: what the engine called it
 
     def apply(self, activity: Activity, now: datetime) -> Activity:
         """Return what the activity becomes. One whose attempt is over already, by whatever way, stays as it is.
@@ -33,6 +35,8 @@ class Settled:
         """
         if not activity.at_work:
             return activity
+        if self.job_id and self.job_id != activity.engine_job:
+            activity = replace(activity, engine_job=self.job_id)
         if isinstance(self.outcome, Lost):
             return self._lost(activity, self.outcome, now)
         return self._reported(activity, self.outcome, now)
@@ -125,27 +129,40 @@ def read_results(report: Report, folder: Path, attempt: int, *, alias: bool = Tr
     return tuple(results)
 
 
-def last_line(path: Path) -> str:
-    """Return the last line that was written to a file, as text that XML can carry. Blocking."""
-    try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4 * _LAST_WORDS))
-            lines = file.read().decode("utf-8", "replace").strip().splitlines()
-    except OSError:
-        return ""
+def last_words(report: Report, folder: Path) -> str:
+    """Return the last line of standard error, as text that XML can carry. Blocking, where it is not known."""
+    known = next((output.content for output in report.outputs if output.name == "stderr"), None)
+    if known is None:
+        return _last_line(_end_of(folder / "stderr", _TAIL))
+    return _last_line(known[-_TAIL:])
+
+
+def _last_line(content: bytes) -> str:
+    lines = content.decode("utf-8", "replace").strip().splitlines()
     text = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
     return text[-_LAST_WORDS:].strip()
 
 
+def _end_of(path: Path, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - size))
+            return file.read()
+    except OSError:
+        return b""
+
+
 def _result(output: Output, name: str, folder: Path, attempt: int) -> Result:
-    inline = (folder / output.path).read_bytes() if 0 < output.size <= INLINE else None
+    content = output.content
+    if content is None:
+        content = (folder / output.path).read_bytes() if 0 < output.size <= INLINE else b""
     return Result(
         name=name,
         media_type=output.media_type,
         size=output.size,
         sha256=output.sha256,
         path=f"{attempt}/{output.path}",
-        inline=b"" if output.size == 0 else inline,
+        inline=content if output.size <= INLINE else None,
     )
 
 

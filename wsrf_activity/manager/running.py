@@ -7,39 +7,30 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-from wsrf_activity.engines.base import (
-    CannotStart,
-    Estimated,
-    Listener,
-    Lost,
-    Outcome,
-    Report,
-    Run,
-    Said,
-    Spawned,
-    Warned,
-)
-from wsrf_activity.manager.attempts import Attempt, job_of, read_outcome
+from wsrf_activity.engines.base import CannotStart, Lost, Outcome, Report, Run
+from wsrf_activity.manager.attempts import Attempt, job_of, settled_of
 from wsrf_activity.manager.binding import Binder
 from wsrf_activity.manager.claims import Claims
 from wsrf_activity.manager.engines import Engines
 from wsrf_activity.manager.folders import Folders
 from wsrf_activity.manager.lease import Lease
-from wsrf_activity.manager.ledger import FenceLost, Ledger, Step
+from wsrf_activity.manager.ledger import FenceLost, Ledger
 from wsrf_activity.manager.outcome import given_up
 from wsrf_activity.manager.slots import Slots
 from wsrf_activity.manager.spawning import Spawner
+from wsrf_activity.manager.writing import Writer
 from wsrf_activity.model import changes
-from wsrf_activity.model.activity import Activity, Progress
-from wsrf_activity.model.errors import NoSuchActivity, Problem, Refused, Unavailable
+from wsrf_activity.model.activity import Activity
+from wsrf_activity.model.errors import NoSuchActivity, Unavailable
 from wsrf_activity.model.phases import Phase
 
 log = logging.getLogger(__name__)
 _RETRY = 1.0  #: seconds before the database is asked again after it did not answer
 _PAUSES = (1.0, 5.0, 30.0)  #: seconds before work is looked for again that an error of ours has lost sight of
-_T = TypeVar("_T")
+_LONG = 0.1  #: seconds after which work is taken to be no quick one: its record shows then where it runs
+_UNWRITTEN = 256  #: attempts that are over, and whose end is not written; with so many nothing more begins
 _Follow = Callable[[Attempt], Awaitable[None]]
 
 
@@ -64,7 +55,9 @@ class Runner:
         self._engines = engines
         self._folders = folders
         self._slots = slots
-        self._attempts: dict[str, Attempt] = {}
+        self._attempts: dict[str, Attempt] = {}  #: each until its end is written
+        self._at_work: set[Attempt] = set()  #: those of which something may run: they have the slots
+        self._writer = Writer(ledger, lease, kin.spawner, self._spawn)
         self._claims = Claims(ledger, engines, lease, self.wake)
         self._stopping = False
         self._draining = False
@@ -177,7 +170,7 @@ class Runner:
     @property
     def running(self) -> int:
         """How many slots are taken."""
-        return len(self._attempts)
+        return len(self._at_work)
 
     async def abort(self, activity_id: str, reason: str) -> bool:
         """End the work and return when nothing of it is left; False where none is held here.
@@ -218,15 +211,28 @@ class Runner:
                 self._work.set()
 
     async def _claim(self) -> list[Activity]:
-        if self._draining or not self._lease.held:
+        unwritten = len(self._attempts) - self.running
+        if self._draining or not self._lease.held or unwritten >= _UNWRITTEN:
             return []
-        running = Counter(attempt.activity.owner for attempt in self._attempts.values())
-        return await self._claims.claim(self._slots.free(self.running), running)
+        owners = Counter(attempt.activity.owner for attempt in self._at_work)
+        return await self._claims.claim(self._slots.free(self.running), owners)
 
     def _hold(self, activity: Activity, follow: _Follow) -> None:
         attempt = self._attempts[activity.id] = Attempt(activity, abort_reason=activity.ending)
-        self._slots.taken(self.running)
+        self._take_slot(attempt)
         attempt.task = self._spawn(self._see_through(attempt, follow))
+
+    def _take_slot(self, attempt: Attempt) -> None:
+        self._at_work.add(attempt)
+        self._slots.taken(self.running)
+
+    def _free_slot(self, attempt: Attempt) -> None:
+        """Let other work begin: nothing of this runs any more. That the claim of the next need not wait for the end of
+        this one to be written lets one commit carry both.
+        """
+        self._at_work.discard(attempt)
+        self._slots.taken(self.running)
+        self._work.set()
 
     async def _see_through(self, attempt: Attempt, follow: _Follow) -> None:
         """Follow an attempt to its end. Whatever happens, the slot is given back and those who wait are told."""
@@ -246,9 +252,9 @@ class Runner:
         activity_id = attempt.activity.id
         if self._attempts.get(activity_id) is attempt:  # not the next one, which may have been quick to begin
             del self._attempts[activity_id]
-        self._slots.taken(self.running)
         attempt.settled.set()
-        self._work.set()
+        if attempt in self._at_work or len(self._attempts) - self.running >= _UNWRITTEN - 1:
+            self._free_slot(attempt)
 
     async def _persist(self, attempt: Attempt, follow: _Follow) -> None:
         """Follow an attempt; where an error of ours intervenes look for the work again, and at last give it up."""
@@ -270,24 +276,24 @@ class Runner:
             await self._give_up(attempt, f"the server cannot follow the work: {type(error).__name__}")
 
     async def _give_up(self, attempt: Attempt, description: str) -> None:
-        await self._change(attempt, lambda old, now: old)  # it may have another holder by now
+        await self._writer.change(attempt, lambda old, now: old)  # it may have another holder by now
         if attempt.run is not None:
             with contextlib.suppress(Exception):
                 await attempt.run.abort()
-        await self._change(attempt, lambda old, now: given_up(old, now, "ServerError", description))
+        await self._writer.change(attempt, lambda old, now: given_up(old, now, "ServerError", description))
 
     async def _begin(self, attempt: Attempt) -> None:
         reason = attempt.abort_reason
         if reason is not None:
-            return await self._change(attempt, lambda old, now: changes.abort(old, now, reason))
+            return await self._writer.change(attempt, lambda old, now: changes.abort(old, now, reason))
         try:
             if attempt.activity.work.bindings:
                 await self._bind(attempt)
-            job, listener = job_of(attempt.activity, self._folders), self._listener(attempt)
+            job, listener = job_of(attempt.activity, self._folders), self._writer.listener(attempt)
             run = await self._engines.of(attempt.activity).start(job, listener)
         except CannotStart as failure:
             description = str(failure)
-            await self._change(attempt, lambda old, now: given_up(old, now, "CannotStart", description))
+            await self._writer.change(attempt, lambda old, now: given_up(old, now, "CannotStart", description))
             return
         await self._follow(attempt, run)
 
@@ -300,15 +306,15 @@ class Runner:
                 return old
             return replace(old, work=work, has_input=old.has_input or has_input, version=old.version + 1)
 
-        await self._change(attempt, step)
+        await self._writer.change(attempt, step)
 
     async def _recover(self, attempt: Attempt) -> None:
         # At once: of what was started before a crash, and not marked, a client may destroy something.
-        await self._persevere(attempt.activity, lambda: self._kin.spawner.take(attempt.activity))
+        await self._writer.take_spawned(attempt.activity)
         engine = self._engines.of(attempt.activity)
-        found = await engine.attach(job_of(attempt.activity, self._folders), self._listener(attempt))
+        found = await engine.attach(job_of(attempt.activity, self._folders), self._writer.listener(attempt))
         match found:
-            case Lost(begun=False):
+            case Lost(begun=False) if attempt in self._at_work:
                 await self._begin(attempt)
             case Lost() | Report():
                 await self._settle(attempt, found)
@@ -317,76 +323,53 @@ class Runner:
 
     async def _follow(self, attempt: Attempt, run: Run) -> None:
         attempt.run = run
-        known = attempt.activity.work_limit
-        await self._change(attempt, lambda old, now: changes.give_job(old, run.job_id))
-        if attempt.limit != known:  # it was moved since the work was taken, by whom nobody here heard of
+        self._take_slot(attempt)
+        if attempt.limit != attempt.activity.work_limit:  # it was moved while the work began
             await run.set_limit(attempt.limit)
         if attempt.abort_reason is not None:
             await run.abort()
-        await self._settle(attempt, await run.outcome())
+        goes_on = asyncio.get_running_loop().call_later(_LONG, self._note_job, attempt)
+        try:
+            outcome = await run.outcome()
+        finally:
+            goes_on.cancel()
+        await self._settle(attempt, outcome)
+
+    def _note_job(self, attempt: Attempt) -> None:
+        self._writer.before_end(attempt, self._write_job(attempt))
+
+    async def _write_job(self, attempt: Attempt) -> None:
+        """Write what the engine calls work that goes on; of quick work its end says so.
+
+        It shows, too, what nobody here has heard of since the work was claimed: that it has another holder, is gone,
+        or has another limit.
+        """
+        run, known = attempt.run, attempt.limit
+        if run is None:
+            return
+        try:
+            await self._writer.change(attempt, lambda old, now: changes.give_job(old, run.job_id))
+        except FenceLost:
+            return self._let_go(attempt)
+        except NoSuchActivity:
+            return await run.abort()
+        if attempt.limit != known:
+            await run.set_limit(attempt.limit)
 
     async def _settle(self, attempt: Attempt, outcome: Outcome) -> None:
-        await asyncio.gather(*attempt.heard, return_exceptions=True)
-        await self._persevere(attempt.activity, lambda: self._kin.spawner.take(attempt.activity))
+        self._free_slot(attempt)
+        if attempt.heard:
+            await asyncio.gather(*attempt.heard, return_exceptions=True)
+        if not (isinstance(outcome, Report) and outcome.complete):
+            await self._writer.take_spawned(attempt.activity)
         folder = self._folders.attempt(attempt.activity.id, attempt.activity.attempt)
-        settled = await asyncio.to_thread(read_outcome, outcome, folder, attempt.activity)
+        settled = await settled_of(outcome, folder, attempt.activity)
+        job_id = None if attempt.run is None else attempt.run.job_id
         # An abort counts until the very moment of the change.
-        await self._change(
-            attempt, lambda old, now: replace(settled, abort_reason=attempt.abort_reason).apply(old, now)
+        await self._writer.change(
+            attempt,
+            lambda old, now: replace(settled, job_id=job_id, abort_reason=attempt.abort_reason).apply(old, now),
         )
-
-    async def _change(self, attempt: Attempt, step: Step) -> None:
-        """Write what has become of the work."""
-        attempt.activity = await self._write(attempt.activity, step)
-
-    async def _write(self, activity: Activity, step: Step) -> Activity:
-        """Change an activity as its holder, however long the database takes to come back."""
-        return await self._persevere(activity, lambda: self._ledger.change(activity.id, step, fence=activity.fence))
-
-    async def _persevere(self, activity: Activity, change: Callable[[], Awaitable[_T]]) -> _T:
-        while True:
-            await self._lease.wait()
-            try:
-                return await change()
-            except Unavailable:
-                log.warning("activity %s cannot be written; trying again", activity.id, exc_info=True)
-                await asyncio.sleep(_RETRY)
-
-    def _listener(self, attempt: Attempt) -> Listener:
-        """What the work says of itself becomes changes, before its end does; the engine need not wait for them."""
-
-        def listen(said: Said) -> None:
-            task = self._spawn(self._heard(attempt, attempt.activity, said))
-            attempt.heard.add(task)
-            task.add_done_callback(attempt.heard.discard)
-
-        return listen
-
-    async def _heard(self, attempt: Attempt, activity: Activity, said: Said) -> None:
-        """Write what the work said. Of warnings every one counts; progress is soon followed by newer progress."""
-
-        def step(old: Activity, now: datetime) -> Activity:
-            match said:
-                case Warned():
-                    return changes.warn(old, now, said.message, said.heard)
-                case Estimated():
-                    return changes.estimate(old, said.end)
-                case Progress():
-                    return changes.report_progress(old, said)
-            return old
-
-        try:
-            async with attempt.speaking:
-                if isinstance(said, Spawned):
-                    await self._kin.spawner.take(activity)
-                elif isinstance(said, Warned):
-                    await self._write(activity, step)
-                else:
-                    await self._ledger.change(activity.id, step, fence=activity.fence)
-        except (Refused, NoSuchActivity):
-            log.debug("activity %s has ended; a late word of its work is not wanted", activity.id)
-        except Problem:
-            log.warning("activity %s: progress could not be written", activity.id, exc_info=True)
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.create_task(coroutine)

@@ -13,17 +13,28 @@ MAX_ERRORS = 200  #: entries kept; work that warns for ever must not grow its re
 _LONGEST_PAUSE = timedelta(hours=1)  #: before failed work is run again, however often it has failed
 
 
-def _enter(activity: Activity, phase: Phase) -> Activity:
+def _check(activity: Activity, phase: Phase) -> None:
     if phase not in TRANSITIONS[activity.phase]:
         raise InvalidState(f"an activity that is {activity.phase} cannot become {phase}", activity.phase)
+
+
+def _enter(activity: Activity, phase: Phase) -> Activity:
+    _check(activity, phase)
     return replace(activity, phase=phase, version=activity.version + 1, holder=None)
 
 
 def begin(activity: Activity, now: datetime, holder: str | None = None) -> Activity:
     """Give the work to an engine. The fence rises, so that an earlier holder's late report is refused."""
-    started = activity.started or now
-    begun = replace(_enter(activity, Phase.EXECUTING), started=started, begins=None)
-    return replace(begun, fence=activity.fence + 1, holder=holder)
+    _check(activity, Phase.EXECUTING)
+    return replace(
+        activity,
+        phase=Phase.EXECUTING,
+        version=activity.version + 1,
+        fence=activity.fence + 1,
+        holder=holder,
+        started=activity.started or now,
+        begins=None,
+    )
 
 
 def take_over(activity: Activity, holder: str | None = None) -> Activity:
@@ -104,11 +115,19 @@ def end(
     What has expired stays so: nobody sees it any more, and its end must not bring it back. A member of another
     activity stays as long as that.
     """
-    ended = replace(_enter(activity, phase), ended=now, exit_code=exit_code, results=tuple(results))
-    ended = with_errors(ended, errors)
-    if activity.parent is None and not activity.lifetime_set and not activity.expired(now):
-        ended = replace(ended, terminates=add(now, activity.work.keep))
-    return ended
+    _check(activity, phase)
+    stays = activity.parent is not None or activity.lifetime_set or activity.expired(now)
+    ended = replace(
+        activity,
+        phase=phase,
+        version=activity.version + 1,
+        holder=None,
+        ended=now,
+        exit_code=exit_code,
+        results=tuple(results),
+        terminates=activity.terminates if stays else add(now, activity.work.keep),
+    )
+    return with_errors(ended, errors)
 
 
 def abort(
@@ -154,7 +173,10 @@ def warn(activity: Activity, now: datetime, message: str, heard: Heard | None = 
 
 def with_errors(activity: Activity, errors: Iterable[ActivityError]) -> Activity:
     """Append to the list of errors. Beyond the bound, entries that were handled give way, never one that was not."""
-    listed = [*activity.errors, *errors]
+    added = tuple(errors)
+    if not added:
+        return activity
+    listed = [*activity.errors, *added]
     surplus = len(listed) - MAX_ERRORS
     if surplus > 0:
         listed = _without_oldest_handled(listed, surplus)

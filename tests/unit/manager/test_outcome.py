@@ -9,7 +9,7 @@ import pytest
 from wsrf_activity.engines.base import Failure, Lost, Output, Report
 from wsrf_activity.manager.attempts import earlier
 from wsrf_activity.manager.folders import Folders
-from wsrf_activity.manager.outcome import INLINE, Settled, given_up, last_line, read_results
+from wsrf_activity.manager.outcome import INLINE, Settled, given_up, last_words, read_results
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import RestartPolicy, Work
 from wsrf_activity.model.phases import ENDED, ErrorStatus, Phase
@@ -36,6 +36,15 @@ def test_results_are_found_and_small_ones_are_inline(tmp_path: Path) -> None:
     assert list(results) == ["result", "stdout", "stderr", "r"]
     assert results["result"].path == results["stdout"].path == "3/stdout"
     assert [each.inline for each in results.values()] == [b"", b"", b"x" * INLINE, None]
+
+
+def test_what_an_engine_has_at_hand_is_not_read_again(tmp_path: Path) -> None:
+    """Neither a result nor the last words: there is no such folder."""
+    at_hand = [replace(output(tmp_path, name, b"said\n"), content=b"said\n") for name in ("stdout", "stderr")]
+    said = report(*at_hand, exit_code=1)
+    results = read_results(said, tmp_path / "nowhere", 1)
+    assert {each.inline for each in results} == {b"said\n"}
+    assert last_words(said, tmp_path / "nowhere") == "said"
 
 
 def test_a_result_of_that_name_takes_the_place_of_the_alias(tmp_path: Path) -> None:
@@ -151,5 +160,5 @@ def test_an_abort_wins_over_any_outcome() -> None:
 )
 def test_last_words(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "stderr").write_bytes(content)
-    assert last_line(tmp_path / "stderr") == said
-    assert last_line(tmp_path / "nothing") == ""
+    assert last_words(report(exit_code=1), tmp_path) == said
+    assert last_words(report(exit_code=1), tmp_path / "nowhere") == ""
