@@ -83,7 +83,7 @@ class TestSlots:
     ) -> None:
         """But no more than so many: a database that takes no ends must not see ever more work begin."""
         monkeypatch.setattr(running, "_UNWRITTEN", 3)
-        house.manager._runner._slots.parallel = 1
+        await house.allow(1)
         made = [await house.create() for _ in range(4)]
         writer, opened = house.manager._runner._writer, asyncio.Event()
         real = writer.change
