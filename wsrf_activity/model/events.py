@@ -130,7 +130,9 @@ def _lists(old: Activity | None, new: Activity, told: Sequence[Payload]) -> dict
 def _with(activity: Activity, told: Sequence[Payload]) -> Activity:
     """Add the errors and results that were told."""
     results = tuple(payload for payload in told if isinstance(payload, Result))
-    errors = (payload for payload in told if isinstance(payload, ActivityError))
+    errors = [payload for payload in told if isinstance(payload, ActivityError)]
+    if not results and not errors:
+        return activity
     return with_errors(replace(activity, results=activity.results + results), errors)
 
 
