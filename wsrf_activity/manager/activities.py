@@ -319,6 +319,8 @@ class Manager:
         service = self.services.get(request.service or "")
         several = service is not None and service.several
         accepted = await asyncio.to_thread(accept) if several else accept()  # others need not wait for ten thousand
+        if not request.subscriptions:
+            return accepted
         told = await self.subscriptions.from_the_first(caller, request.subscriptions, accepted.activity.id)
         return replace(accepted, told=told)
 

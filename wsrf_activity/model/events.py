@@ -48,7 +48,7 @@ _SHOWN: Final = (
     "members",
 )
 _FROM_THE_FIRST: Final = ("service", "created")  #: these never change
-_USUAL: Final = {field.name: field.default for field in fields(Activity) if field.name in _SHOWN}
+_USUAL: Final = tuple((field.name, field.default) for field in fields(Activity) if field.name in _SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,8 @@ def between(old: Activity | None, new: Activity, now: datetime) -> tuple[Event, 
     if changed and not events:
         events.append(event("", None))
     if events:
-        events[-1] = replace(events[-1], changed=changed)
+        last = events[-1]
+        events[-1] = Event(last.topic, new.id, new.owner, new.version, now, last.payload, changed)
     return tuple(events)
 
 
@@ -112,9 +113,8 @@ def snapshot(activity: Activity, now: datetime) -> Event:
 
 def _changed(old: Activity | None, new: Activity) -> dict[str, Any]:
     if old is None:
-        shown = {name: getattr(new, name) for name in _SHOWN}
         first = {name: getattr(new, name) for name in _FROM_THE_FIRST}
-        return first | {name: value for name, value in shown.items() if value != _USUAL[name]}
+        return first | {name: value for name, usual in _USUAL if (value := getattr(new, name)) != usual}
     return {name: getattr(new, name) for name in _SHOWN if getattr(new, name) != getattr(old, name)}
 
 

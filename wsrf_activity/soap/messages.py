@@ -5,12 +5,11 @@ What is read here has passed the schema; what a schema cannot say is checked her
 
 import base64
 import binascii
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TypeVar
+from typing import TypedDict, TypeVar
 
 from lxml import etree
 
@@ -29,13 +28,19 @@ from wsrf_activity.soap.properties import NIL, View, element, progress_element, 
 T = TypeVar("T")
 
 
+_ACT = f"{{{ns.ACT}}}"
+
+
 def _act(name: str) -> str:
-    return f"{{{ns.ACT}}}{name}"
+    return f"{_ACT}{name}"
 
 
 def value_of(body: etree._Element, name: str, read: Callable[[str], T]) -> T | None:
     """Return the value of an optional child; raises InvalidParameter where it is beyond what can be kept."""
-    child = _child(body, name)
+    return _value(_child(body, name), name, read)
+
+
+def _value(child: etree._Element | None, name: str, read: Callable[[str], T]) -> T | None:
     if child is None:
         return None
     try:
@@ -67,25 +72,54 @@ def requested_time(child: etree._Element | None, now: datetime) -> Requested | N
 
 def read_create(body: etree._Element, addresses: Addresses, now: datetime) -> StartRequest:
     """Read act:CreateActivity."""
-    return replace(
-        read_options(body, addresses, now),
-        service=value_of(body, "Service", str.strip),
-        command=value_of(body, "Command", str),
-        parameters=_parameters(body),
+    given = _firsts(body)
+    return StartRequest(
+        service=_value(given.get("Service"), "Service", str.strip),
+        command=_value(given.get("Command"), "Command", str),
+        parameters=_parameters(body) if "Parameter" in given else {},
+        **_options(body, given, addresses, now),
     )
 
 
 def read_options(body: etree._Element, addresses: Addresses, now: datetime) -> StartRequest:
-    """Read what act:CreateActivity and act:StartOptions have in common."""
-    return StartRequest(
-        input=_input(body, addresses),
-        name=value_of(body, "Name", str.strip),
-        groups=_texts(body, "Group"),
-        run_id=value_of(body, "RunId", str.strip),
-        lifetime=requested_time(_child(body, "InitialTerminationTime"), now),
-        work_limit=value_of(body, "ExecutionDuration", lambda text: parse_duration(text, now)),
-        request_id=value_of(body, "RequestId", str.strip),
-    )
+    """Read act:StartOptions."""
+    return StartRequest(**_options(body, _firsts(body), addresses, now))
+
+
+class _Options(TypedDict):
+    """What act:CreateActivity and act:StartOptions have in common."""
+
+    input: bytes | UploadInput | ResultInput | None
+    name: str | None
+    groups: tuple[str, ...]
+    run_id: str | None
+    lifetime: Requested | None
+    work_limit: timedelta | None
+    request_id: str | None
+
+
+def _options(
+    body: etree._Element, given: Mapping[str, etree._Element], addresses: Addresses, now: datetime
+) -> _Options:
+    return {
+        "input": _input(given, addresses),
+        "name": _value(given.get("Name"), "Name", str.strip),
+        "groups": _texts(body, "Group") if "Group" in given else (),
+        "run_id": _value(given.get("RunId"), "RunId", str.strip),
+        "lifetime": requested_time(given.get("InitialTerminationTime"), now),
+        "work_limit": _value(
+            given.get("ExecutionDuration"), "ExecutionDuration", lambda text: parse_duration(text, now)
+        ),
+        "request_id": _value(given.get("RequestId"), "RequestId", str.strip),
+    }
+
+
+def _firsts(body: etree._Element) -> dict[str, etree._Element]:
+    """Return the first child of each name of ours: all of them are optional, and most are left out."""
+    found: dict[str, etree._Element] = {}
+    for child in body.iterchildren(_act("*")):
+        found.setdefault(child.tag[len(_ACT) :], child)
+    return found
 
 
 def _parameters(body: etree._Element) -> dict[str, tuple[str, ...]]:
@@ -96,9 +130,9 @@ def _parameters(body: etree._Element) -> dict[str, tuple[str, ...]]:
     return {name: tuple(texts) for name, texts in found.items()}
 
 
-def _input(body: etree._Element, addresses: Addresses) -> bytes | UploadInput | ResultInput | None:
-    inline = value_of(body, "Input", _decode)
-    reference = value_of(body, "InputReference", str.strip)
+def _input(given: Mapping[str, etree._Element], addresses: Addresses) -> bytes | UploadInput | ResultInput | None:
+    inline = _value(given.get("Input"), "Input", _decode)
+    reference = _value(given.get("InputReference"), "InputReference", str.strip)
     if reference is None:
         return inline
     if inline is not None:
