@@ -133,6 +133,8 @@ def write(message: etree._Element, version: Version, parameters: tuple[bytes, ..
     parameters would lose the namespaces that only their text uses. A message without headers gets none.
     """
     written = markup.write(message)
+    if not parameters:
+        return written
     end = f"</{version.prefix}:Header>".encode()
     before, found, after = written.partition(end)
     return b"".join((before, *parameters, end, after)) if found else written

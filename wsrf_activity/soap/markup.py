@@ -22,6 +22,10 @@ _CHARSETS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso8859-1", "ascii"}
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
+_NAMING_EVENTS = ("start", "start-ns")
+_ALL_EVENTS = ("start", "end", "start-ns")
+
+
 class NotXml(Refused):
     """The bytes are not XML, or XML of a kind that SOAP forbids."""
 
@@ -77,7 +81,7 @@ def parse(data: bytes, charset: str | None = None, vocabulary: Vocabulary | None
             raise _too_deep() from None
         what = error.msg if isinstance(error, etree.XMLSyntaxError) else error
         raise NotXml(f"not well-formed XML: {what}") from None
-    names = _walk(root)
+    names = _walk(root, deep=body.count(b"<") > MAX_DEPTH)
     if vocabulary is not None:
         vocabulary.learn(names)
     return root
@@ -158,14 +162,14 @@ def _check_beginning(body: bytes) -> None:
         raise NotXml("the message is not XML: it begins with something else than an element")
 
 
-def _walk(root: etree._Element) -> set[str]:
-    """Return the names that a message uses; raises TooLarge where it is too deep."""
+def _walk(root: etree._Element, *, deep: bool) -> set[str]:
+    """Return the names that a message uses; raises TooLarge where it is too deep, if it may be ``deep`` at all."""
     names: set[str] = set()
     depth = 0
-    for event, found in etree.iterwalk(root, events=("start", "end", "start-ns")):
+    for event, found in etree.iterwalk(root, events=_ALL_EVENTS if deep else _NAMING_EVENTS):
         if event == "start":
             depth += 1
-            if depth > MAX_DEPTH:
+            if deep and depth > MAX_DEPTH:
                 raise _too_deep()
             names.add(found.tag)
             names.update(found.keys())

@@ -1,5 +1,7 @@
 """The four operations of WS-ResourceProperties 1.2 that read, over whatever has properties."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import Protocol
 
 from lxml import etree
@@ -24,8 +26,12 @@ class Shown(Protocol):
 
 def response(namespace: str, name: str) -> etree._Element:
     """Return a response to be filled."""
-    prefix = next(prefix for prefix, uri in ns.PREFIXES.items() if uri == namespace)
-    return etree.Element(f"{{{namespace}}}{name}", nsmap={prefix: namespace})
+    return etree.Element(f"{{{namespace}}}{name}", nsmap=_declared(namespace))
+
+
+@cache
+def _declared(namespace: str) -> Mapping[str, str]:
+    return {prefix: uri for prefix, uri in ns.PREFIXES.items() if uri == namespace}
 
 
 def read_document(shown: Shown) -> etree._Element:

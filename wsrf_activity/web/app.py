@@ -18,6 +18,7 @@ from wsrf_activity.model.addresses import Resource, is_id
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.web import catalogue, grassroots, pages, results, updates
 from wsrf_activity.web.faces import Faces
+from wsrf_activity.web.requests import NamedRequest
 from wsrf_activity.web.security import CHALLENGE
 
 _SOAP_TYPES = ("text/xml", "application/soap+xml", "multipart/related")
@@ -211,7 +212,7 @@ class _Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
         if kind == "http":
-            await self._answer(Request(scope, receive, send), scope, receive, send)
+            await self._answer(NamedRequest(scope, receive, send), scope, receive, send)
         elif kind == "websocket" and not self._to.faces.gate.admits_host(HTTPConnection(scope)):
             await WebSocket(scope, receive, send).close()
         else:
