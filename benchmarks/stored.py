@@ -1,6 +1,7 @@
 """Many stored activities, made in SQLite by SQL: copies of one that the program has stored, with new ids."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from wsrf_activity.model.activity import new_id
 
+_LINKS = 10_000  #: to one file
 _NUMBERS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
 
 
@@ -56,8 +58,17 @@ def folder(data: Path, activity_id: str) -> Path:
 
 
 def link(data: Path, template: str, ids: list[str]) -> None:
-    """Give each the template's files, by hard links: to unlink one of them is the same work."""
-    of = folder(data, template)
+    """Give each the template's files, by hard links: to unlink one of them is the same work.
+
+    File systems allow so many links to a file, and no more: after those it is copied.
+    """
+    for start in range(0, len(ids), _LINKS):
+        first, *others = ids[start : start + _LINKS]
+        shutil.copytree(folder(data, template), folder(data, first), symlinks=True)
+        _link(data, folder(data, first), others)
+
+
+def _link(data: Path, of: Path, ids: list[str]) -> None:
     folders = [path.relative_to(of) for path in of.rglob("*") if path.is_dir() and not path.is_symlink()]
     files = [path.relative_to(of) for path in of.rglob("*") if path.is_symlink() or not path.is_dir()]
     for each in ids:

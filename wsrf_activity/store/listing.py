@@ -8,30 +8,48 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, String, or_, select, tuple_, union_all
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
 
-Query = Select[Any] | CompoundSelect[Any]
+
+class unindexed(FunctionElement[str]):
+    """A column that SQLite is to use no index for: without statistics it takes any that it finds.
+
+    PostgreSQL has them, and knows better with the column as it is.
+    """
+
+    inherit_cache = True
+    type = String()
 
 
-def listing(owner: str, wanted: Filter, now: datetime) -> Query:
+@compiles(unindexed, "sqlite")
+def _unindexed_sqlite(element: unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+@compiles(unindexed)
+def _unindexed(element: unindexed, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+def listing(owner: str, wanted: Filter, now: datetime) -> Select[Any]:
     """Return the query of an owner's activities that are not expired ``now``, the newest first, one too many."""
-    branches = [_branch(owner, wanted, phases, now) for phases in _branches(wanted)]
-    if len(branches) == 1:
-        [query] = branches
-        created, key = _place(wanted)
-        return query.order_by(created.desc(), key.desc()).limit(wanted.limit + 1)
-    merged = union_all(*branches)
-    columns = merged.selected_columns
-    return merged.order_by(columns["created"].desc(), columns["id"].desc()).limit(wanted.limit + 1)
+    pages = [_page(owner, wanted, phases, now) for phases in _branches(wanted)]
+    if len(pages) == 1:
+        return pages[0]
+    merged = union_all(*(select(page.subquery()) for page in pages)).subquery()
+    return select(merged).order_by(merged.c.created.desc(), merged.c.id.desc()).limit(wanted.limit + 1)
 
 
 def _branches(wanted: Filter) -> Sequence[Sequence[Phase]]:
-    """Return the phases that are looked for one by one, each in its part of an index, and merged by the database.
+    """Return the phases that are looked for one by one, a page of each, which the database merges.
 
     Runs and services are indexed by phase. Several phases in one question would be looked for among all activities.
     """
@@ -43,7 +61,7 @@ def _branches(wanted: Filter) -> Sequence[Sequence[Phase]]:
     return [(phase,) for phase in phases]
 
 
-def _branch(owner: str, wanted: Filter, phases: Sequence[Phase], now: datetime) -> Select[Any]:
+def _page(owner: str, wanted: Filter, phases: Sequence[Phase], now: datetime) -> Select[Any]:
     query = select(activities).where(or_(activities.c.terminates.is_(None), activities.c.terminates > now))
     if wanted.group is not None:
         query = query.join(groups, groups.c.activity_id == activities.c.id)
@@ -54,7 +72,7 @@ def _branch(owner: str, wanted: Filter, phases: Sequence[Phase], now: datetime) 
         query = query.where(created > wanted.created_after)
     if wanted.after is not None:
         query = query.where(tuple_(created, key) < wanted.after)
-    return query
+    return query.order_by(created.desc(), key.desc()).limit(wanted.limit + 1)
 
 
 def _place(wanted: Filter) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
@@ -64,22 +82,19 @@ def _place(wanted: Filter) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
 
 
 def _conditions(owner: str, wanted: Filter, phases: Sequence[Phase]) -> list[ColumnElement[bool]]:
-    """Return what is asked of columns, the narrowest of it as columns alone, and all else as expressions.
-
-    No index has expressions, so that none is taken but the right one; SQLite would not know which that is.
-    """
+    """Return what is asked of columns; those that are not the narrowest are not to be looked up in an index."""
     columns = activities.c
     narrow = wanted.parent is not None or wanted.group is not None
     asked: list[tuple[ColumnElement[str], str | None, bool]] = [
         (columns.parent, wanted.parent, wanted.group is not None),
-        (columns.owner, owner, narrow),
+        (columns.owner, None if wanted.group is not None else owner, narrow),  # a group is its owner's
         (columns.run_id, wanted.run_id, narrow),
         (columns.service, wanted.service, narrow or wanted.run_id is not None),
     ]
     conditions = [
-        (column.concat("") if hidden else column) == value for column, value, hidden in asked if value is not None
+        (unindexed(column) if hidden else column) == value for column, value, hidden in asked if value is not None
     ]
-    phase = columns.phase.concat("") if narrow else columns.phase
+    phase = unindexed(columns.phase) if narrow else columns.phase
     if phases:
         conditions.append(or_(*(phase == each.value for each in phases)))
     return conditions
