@@ -38,7 +38,7 @@ async def nothing():
     pass
 
 class TestMemory(StoreContract):
-    several = concurrent = False
+    several = concurrent = lasting = False
 
     @__import__("pytest").fixture
     def store_url(self):
