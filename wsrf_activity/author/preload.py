@@ -27,7 +27,7 @@ from typing import NoReturn
 from wsrf_activity.author import run
 from wsrf_activity.author.job import Job
 from wsrf_activity.author.targets import Target, load
-from wsrf_activity.engines import attempt, failures, processes, zygote
+from wsrf_activity.engines import attempt, processes, zygote
 from wsrf_activity.engines.forking import Forking
 from wsrf_activity.engines.nursery import Functions
 
@@ -87,12 +87,9 @@ def rehearse() -> None:
     with contextlib.suppress(OSError), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / attempt.WORK).mkdir()
-        (folder / attempt.ARGUMENTS).write_bytes(_REQUEST)
         module = folder / f"{_REHEARSED}.py"
         module.write_text(_FUNCTION)
-        room = failures.Room(os.fspath(folder / attempt.ARGUMENTS))
         run.perform(Job(folder, activity_id=_REHEARSED), load(os.fspath(module)), "nothing", _REQUEST)
-        room.give_back()
     sys.modules.pop(_REHEARSED, None)
     sys.path[:] = path
 

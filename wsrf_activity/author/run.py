@@ -41,16 +41,13 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write("usage: run TARGET OPERATION, as the server does: functions are called for an activity only\n")
         return _UNUSABLE
     job, process = Job.of(os.environ), os.getpid()
-    arguments = os.fspath(job.folder / attempt.ARGUMENTS)
-    request = _read(arguments)
-    room = failures.Room(arguments)
     _end_on_signal(job)
     _forget_own_path()
     try:
         loaded = load(argv[0])
         if os.getpid() != process:
             return 0  # a child that the module forked as it was imported: the function is called once
-        perform(job, loaded, argv[1], request, signals=True)
+        perform(job, loaded, argv[1], (job.folder / attempt.ARGUMENTS).read_bytes(), signals=True)
     except Cancelled:
         return _CANCELLED
     except SystemExit as ended:
@@ -58,20 +55,12 @@ def main(argv: Sequence[str]) -> int:
     except BaseException as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends anyway, and is to say why
         if os.getpid() == process:
-            room.give_back()
+            failures.make_room(os.fspath(job.folder))
             explain(error, job.folder)
         else:
             traceback.print_exception(error)
         return _FAILED
-    finally:
-        if os.getpid() == process:
-            room.give_back()
     return 0
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def perform(job: Job, loaded: Loaded, operation: str, request: bytes, *, signals: bool = False) -> None:

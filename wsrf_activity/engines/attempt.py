@@ -21,6 +21,7 @@ CHECKPOINT = "checkpoint"  #: what the work has kept so far, for an attempt afte
 RESULTS = "results"  #: the result files that the work names while it runs, a line each
 FAILURE = "failure"  #: why it failed, as the work itself says
 SPAWNED = "spawned"  #: the folder of what the work wants started, a file each
+FAILURE_ROOM = 32768  #: bytes of it with a long trace, for which a function has room in the record
 CRASH = "supervisor.crash"  #: the traceback of a supervisor that failed
 
 #: Names in the work's environment, which also tell it from all other processes.

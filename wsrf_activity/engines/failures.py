@@ -12,36 +12,17 @@ from wsrf_activity.engines.base import Failure
 TRACE = 16384  #: bytes of a trace that are kept, of its end
 _CODE = 200  #: characters
 _MESSAGE = 4000  #: characters
-_ROOM = 32768  #: bytes of a file with a long trace
 _FILE = 1 << 18  #: bytes; what is larger was not written by ``write``
 
 
-class Room:
-    """Room on the disk for saying why the work has failed: that the disk is full may be why.
+def make_room(folder: str) -> None:
+    """Give back the room in an attempt's record that is kept for saying why it failed, as on a disk that is full.
 
-    It is kept behind the content of a file that is there anyway and that nobody reads any more: a file of its own would
-    cost more than all else that a short function does.
+    For the process of a function, once: its supervisor does not need that room.
     """
-
-    def __init__(self, path: str) -> None:
-        """Keep it in this file, if the disk allows."""
-        self._path = path
-        self._size: int | None = None
-        with contextlib.suppress(OSError):
-            size = os.path.getsize(path)
-            file = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-            try:
-                os.posix_fallocate(file, size, _ROOM)
-                self._size = size
-            finally:
-                os.close(file)
-
-    def give_back(self) -> None:
-        """Use it: the file is as it was before. Once more is no harm."""
-        size, self._size = self._size, None
-        if size is not None:
-            with contextlib.suppress(OSError):
-                os.truncate(self._path, size)
+    record = f"{folder}/{attempt.SUPERVISOR}"
+    with contextlib.suppress(OSError):
+        os.truncate(record, max(0, os.path.getsize(record) - attempt.FAILURE_ROOM))
 
 
 def write(path: str, failure: Failure) -> None:

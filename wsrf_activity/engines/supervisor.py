@@ -273,7 +273,8 @@ def _full(order: Order, code: int) -> str:
 
 
 def _reserve(order: Order) -> Record:
-    return Record(order.folder, _ROOM + outputs.ENTRY * (outputs.SAID + len(order.results)))
+    said = 0 if order.arguments is None else attempt.FAILURE_ROOM
+    return Record(order.folder, _ROOM + outputs.ENTRY * (outputs.SAID + len(order.results)) + said)
 
 
 def _report(order: Order, end: End, record: Record, slow: Callable[[], object]) -> str:

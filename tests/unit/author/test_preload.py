@@ -3,12 +3,12 @@
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from wsrf_activity.author import preload, run
-from wsrf_activity.engines import failures
 
 
 @pytest.fixture
@@ -39,10 +39,10 @@ def test_a_rehearsal_calls_a_function_and_leaves_nothing(performed: list[bytes])
 
 
 def test_without_room_for_files_there_is_none(performed: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(self: failures.Room, path: str) -> None:
+    def full(path: Path, text: str) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(failures.Room, "__init__", full)
+    monkeypatch.setattr(Path, "write_text", full)
     before = _state()
     preload.rehearse()
     assert _state() == before

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from wsrf_activity.engines import failures
+from wsrf_activity.engines import attempt, failures
+from wsrf_activity.engines.attempt import Claim, Record
 from wsrf_activity.engines.base import Failure
 
 
@@ -61,15 +62,15 @@ def test_of_a_long_trace_the_end_is_kept(tmp_path: Path, said: Path, text: str) 
 
 
 def test_there_is_room_for_it_on_a_disk_that_fills_up(tmp_path: Path) -> None:
-    kept = tmp_path / "arguments"
-    kept.write_bytes(b"<read/>")
-    room = failures.Room(str(kept))
-    assert kept.stat().st_blocks * 512 >= 2 * failures.TRACE
-    room.give_back()
-    room.give_back()
-    assert kept.read_bytes() == b"<read/>"
-    assert kept.stat().st_blocks * 512 < failures.TRACE
-    failures.Room(str(tmp_path / "nowhere")).give_back()
+    failures.make_room(str(tmp_path))
+    record = Record(str(tmp_path), 4096 + attempt.FAILURE_ROOM)
+    assert record.claim(Claim(1, 2, "boot", None))
+    before = (tmp_path / attempt.SUPERVISOR).stat().st_blocks
+    failures.make_room(str(tmp_path))
+    freed = before - (tmp_path / attempt.SUPERVISOR).stat().st_blocks
+    assert freed * 512 >= 2 * failures.TRACE
+    assert attempt.read_claim(str(tmp_path)) == Claim(1, 2, "boot", None)
+    record.report(b"{}")
+    assert attempt.read_report(str(tmp_path)) == b"{}"
     failures.write(str(tmp_path / "failure"), Failure("OSError", "full", None))
     assert failures.read(str(tmp_path)) == Failure("OSError", "full", None)
-    assert {each.name for each in tmp_path.iterdir()} == {"arguments", "failure"}
