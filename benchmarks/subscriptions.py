@@ -90,7 +90,9 @@ class Consumers:
             if time.monotonic() > until:
                 raise RuntimeError(f"{missing} messages never came")
             time.sleep(_LOOK)
-            found += self.take()
+            came = self.take()
+            until = time.monotonic() + _PATIENCE if came else until
+            found += came
         return found
 
 

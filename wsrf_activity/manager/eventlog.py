@@ -19,6 +19,7 @@ _TAILS = 4096  #: activities whose latest changes are in memory
 _HELD = 100_000  #: changes in memory, of all activities
 _HEADS = 1000  #: activities of which somebody who reads old rows of many knows where he is
 _PLACES = 4096  #: in logs, where somebody who is far behind has read to
+_AHEAD = 64  #: pieces of logs that were read beyond what was asked for, for others who come to the same place
 _ARRIVALS = 2000  #: changes in memory for those who follow all of an owner's activities
 _PAGE = 500  #: rows of one scan
 
@@ -54,6 +55,7 @@ class ActivityLogs:
         self._tails: OrderedDict[str, _Tail] = OrderedDict()
         self._held = 0  #: changes in all tails
         self._places: OrderedDict[tuple[str, int], Change] = OrderedDict()
+        self._ahead: OrderedDict[tuple[str, int], Sequence[Change]] = OrderedDict()
 
     def news(self, activity_id: str) -> None:
         """Hear that there is more of an activity."""
@@ -65,6 +67,7 @@ class ActivityLogs:
         """Read everything anew."""
         self._tails.clear()
         self._places.clear()
+        self._ahead.clear()
         self._held = 0
 
     async def after(self, activity_id: str, position: int, limit: int, known: int = 0) -> Sequence[Change]:
@@ -103,13 +106,9 @@ class ActivityLogs:
 
     async def _older(self, activity_id: str, position: int, limit: int) -> Sequence[Change]:
         """Read from the database, on from where somebody has read to before or else from the beginning."""
-        place = self._places.get((activity_id, position))
-        state, count = (place.new, place.logged.sequence) if place is not None else (None, 0)
-        found: list[Change] = []
-        async for changes in replay(self._database, activity_id, state, count):
-            found += (change for change in changes if change.logged.id > position)
-            if len(found) >= limit:
-                break
+        found = self._ahead.get((activity_id, position), ())
+        if len(found) < limit:
+            found = await self._replayed(activity_id, position, limit)
         end = min(limit, len(found))
         while end < len(found) and not _ends(found[end - 1].logged):
             end += 1
@@ -117,7 +116,28 @@ class ActivityLogs:
             self._places[activity_id, found[end - 1].logged.id] = found[end - 1]
             if len(self._places) > _PLACES:
                 self._places.popitem(last=False)
+            self._keep_ahead(activity_id, position, found)
+            self._keep_ahead(activity_id, found[end - 1].logged.id, found[end:])
         return found[:end]
+
+    async def _replayed(self, activity_id: str, position: int, limit: int) -> Sequence[Change]:
+        """Read at least ``limit`` changes beyond a position, if there are so many."""
+        place = self._places.get((activity_id, position))
+        state, count = (place.new, place.logged.sequence) if place is not None else (None, 0)
+        found: list[Change] = []
+        async for changes in replay(self._database, activity_id, state, count):
+            found += (change for change in changes if change.logged.id > position)
+            if len(found) >= limit:
+                break
+        return found
+
+    def _keep_ahead(self, activity_id: str, position: int, found: Sequence[Change]) -> None:
+        """Keep what follows a position: rows of the log never change, so that who comes here later reads the same."""
+        if found:
+            self._ahead[activity_id, position] = found
+            self._ahead.move_to_end((activity_id, position))
+            if len(self._ahead) > _AHEAD:
+                self._ahead.popitem(last=False)
 
 
 async def replay(
