@@ -28,7 +28,7 @@ class TestAbort:
     """Whatever the phase, what is aborted has ended when the answer comes."""
 
     async def test_while_it_is_queued(self, house: House) -> None:
-        house.manager._runner._slots.parallel = 0
+        await house.allow(0)
         activity_id = await house.create()
         aborted = await house.manager.abort(ADA, activity_id, "enough")
         assert (aborted.phase, aborted.errors[0].description) == (Phase.ABORTED, "enough")
@@ -120,7 +120,7 @@ class TestAbort:
     async def test_what_has_no_work_is_destroyed_in_one_transaction(
         self, house: House, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        house.manager._runner._slots.parallel = 0
+        await house.allow(0)
         queued = await house.create(input=b"data")
         folder = house.manager._folders.activity(queued)
         waiting = asyncio.create_task(house.wait(queued))
@@ -212,7 +212,7 @@ class TestRestart:
         assert (ended.phase, ended.attempt, ended.fence) == (Phase.COMPLETED, 1, 5)
 
     async def test_what_was_queued_begins(self, house: House) -> None:
-        house.manager._runner._slots.parallel = 0
+        await house.allow(0)
         made = []
         for _ in range(3):
             made.append(await house.create())

@@ -455,7 +455,7 @@ class TestLaterAttempts:
         parent = await house.running(command=None, service="resume")
         child = await spawned(house, parent, "one")
         await house.begun(child)
-        house.manager._runner._slots.parallel = 0
+        await house.allow(0)
         house.engine.finish(parent, Lost(True, "The machine burned down."))
         await house.wait(parent, Phase.QUEUED)
         over = await house.manager.abort(ADA, parent, "enough")

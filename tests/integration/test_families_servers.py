@@ -117,7 +117,7 @@ async def test_what_comes_after_many_is_released_once(pair: tuple[House, House])
     parent = await two.create(command=None, service="one")
     two.manager._runner.wake()
     await two.begun(parent)
-    two.manager._runner._slots.parallel = 0
+    await two.allow(0)
     first = [await spawned(two, parent, "one") for _ in range(8)]
     last = await spawned(two, parent, "one", after=first)
     for each in first:

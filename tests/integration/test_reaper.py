@@ -147,7 +147,7 @@ async def test_nothing_is_looked_for_before_its_time(
 
 
 async def test_many_at_once(house: House, reaper: Reaper) -> None:
-    house.manager._runner._slots.parallel = 0
+    await house.allow(0)
     made = [await house.create(lifetime=SECOND) for _ in range(250)]
     kept = await house.create()
     house.now += SECOND

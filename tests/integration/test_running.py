@@ -65,7 +65,7 @@ class TestSlots:
     @staticmethod
     async def order_of(house: House, callers: list[Principal], wanted: str) -> None:
         """Fill the queue while nothing is taken from it, then let one at a time run."""
-        house.manager._runner._slots.parallel = 0
+        await house.allow(0)
         house.engine.asked.clear()
         owners = {await house.create(who): who.name for who in callers}
         house.manager._runner._slots.parallel = 1
@@ -116,7 +116,7 @@ class TestSlots:
         await house.close()
 
     async def test_an_expired_one_is_not_begun(self, small: House) -> None:
-        small.manager._runner._slots.parallel = 0
+        await small.allow(0)
         late = await small.create(lifetime=timedelta(seconds=1))
         small.now += timedelta(seconds=1)
         small.manager._runner._slots.parallel = 2
@@ -342,7 +342,7 @@ class TestOwnErrors:
 
 async def test_owners_share_slots(small: House) -> None:
     """With more slots than one, who runs least comes first, however long another's queue is."""
-    small.manager._runner._slots.parallel = 0
+    await small.allow(0)
     owners = {await small.create(who): who.name for who in [ADA] * 10 + [BOB] * 2}
     small.manager._runner._slots.parallel = 4
     small.manager._runner.wake()
