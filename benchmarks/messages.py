@@ -13,6 +13,7 @@ ENVELOPE = (
 CREATE = ENVELOPE.format("<act:CreateActivity><act:Service>{}</act:Service></act:CreateActivity>")
 WAIT = ENVELOPE.format("<act:Wait/>")
 GET = ENVELOPE.format("<rp:GetResourceProperty>act:Phase</rp:GetResourceProperty>")
+LIST = ENVELOPE.format("<act:ListActivities><act:Limit>1</act:Limit></act:ListActivities>")
 ABORT = ENVELOPE.format("<act:Abort/>")
 
 

@@ -69,6 +69,8 @@ class _Signal(asyncio.Event):
 
     async def wait(self) -> Literal[True]:
         while not self._on:
+            if self._awaited is not None and not self._awaited.done():
+                raise RuntimeError("another task waits for this already")
             self._awaited = asyncio.get_running_loop().create_future()
             await self._awaited
         return True
@@ -164,6 +166,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head = 0
         self._whole = True
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over to what looks after its client by pings of its own."""
+        self._watch.cancel()
+        super().handle_websocket_upgrade()
 
     def shutdown(self) -> None:
         """Let the client finish what it has begun to say, if that is soon."""

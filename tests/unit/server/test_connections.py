@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from websockets.asyncio.client import connect
 
 from wsrf_activity.server.connections import BoundedProtocol
 
@@ -24,7 +25,17 @@ class Impatient(BoundedProtocol):
 async def application(
     scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
 ) -> None:
-    """Say how long the body was: at once, or for /slow after five times the silence that is allowed to clients."""
+    """Say how long the body was: at once, or for /slow after five times the silence that is allowed to clients.
+
+    That is also how long a websocket is silent before it says something.
+    """
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await asyncio.sleep(5 * Impatient.silence)
+        await send({"type": "websocket.send", "text": "still here"})
+        await send({"type": "websocket.close"})
+        return
     read, more = 0, True
     while more:
         message = await receive()
@@ -39,7 +50,7 @@ async def application(
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """The port of a server with such connections."""
-    config = uvicorn.Config(application, http=Impatient, lifespan="off", log_config=None, ws="none")
+    config = uvicorn.Config(application, http=Impatient, lifespan="off", log_config=None, ws="wsproto")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config.load()
@@ -87,6 +98,12 @@ async def test_after_an_answer_too(port: int) -> None:
 async def test_a_client_that_has_asked_may_wait(port: int) -> None:
     """As long as the answer takes."""
     assert b"200 OK" in await talk(port, b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+
+async def test_a_websocket_may_be_silent(port: int) -> None:
+    """Its pings show whether the client is there."""
+    async with connect(f"ws://127.0.0.1:{port}/") as websocket:
+        assert await websocket.recv() == "still here"
 
 
 @pytest.mark.parametrize("part", [b"x" * 1000, b"x: y\r\n" * 200, b"a" * 999 + b"\r"])
