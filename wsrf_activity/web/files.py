@@ -26,17 +26,18 @@ class File(FileResponse):
             if message["type"] != _WHOLE:
                 await send(message)
                 return
-            await _send_whole(Path(message["path"]), receive, send)
+            said = int(self.headers["content-length"])  # a file that grows may have more by now
+            await _send_whole(Path(message["path"]), said, receive, send)
 
         extensions = {**scope.get("extensions", {}), _WHOLE: {}}
         await super().__call__({**scope, "extensions": extensions}, receive, sent)
 
 
-async def _send_whole(path: Path, receive: Receive, send: Send) -> None:
-    """Send until the end, or until the client is gone."""
+async def _send_whole(path: Path, size: int, receive: Receive, send: Send) -> None:
+    """Send the first bytes, as many as have been announced, or until the client is gone."""
     gone = asyncio.ensure_future(_disconnect(receive))
     try:
-        async for piece in first(path, None):
+        async for piece in first(path, size):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
             if gone.done():
                 return
@@ -66,6 +67,8 @@ async def _read(descriptor: int, position: int, size: int) -> memoryview:
     try:
         got = os.preadv(descriptor, [piece], position, os.RWF_NOWAIT)
     except OSError:  # it is not in memory, or the file system cannot tell
+        got = 0
+    if not got:  # which is not always the end: Linux 5.9 and 5.10 say so, too, of what is not in memory
         return memoryview(await asyncio.to_thread(os.pread, descriptor, size, position))
     await asyncio.sleep(0)  # a client as fast as we are never makes us wait, but others want to be served, too
     return memoryview(piece)[:got]
