@@ -189,8 +189,9 @@ class Callbacks:
                 return await connection.post(target.url.raw_path, {"host": target.named, **headers}, content)
         except TimeoutError:
             raise CallbackFailed("no answer in time", f"no answer in {ANSWERED_WITHIN:g} s") from None
-        except h11.LocalProtocolError as error:
-            raise CallbackFailed(str(error), "what is to be sent, perhaps the credentials, is no HTTP") from None
+        except (h11.LocalProtocolError, UnicodeEncodeError):  # whose text may have the credentials
+            told = "what is to be sent, perhaps the credentials, is no HTTP"
+            raise CallbackFailed(told, told) from None
         except Broken as error:
             if connection.until and error.unheard:
                 raise _Stale from None

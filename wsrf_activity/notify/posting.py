@@ -69,17 +69,18 @@ class Connection(asyncio.Protocol):
     async def post(self, path: bytes, headers: Mapping[str, str], content: bytes) -> Answer:
         """POST once, and return what comes back. ``headers`` have ``host``; the length is added to them.
 
-        Raises Broken, and h11.LocalProtocolError for headers that HTTP cannot have.
+        Raises Broken, and h11.LocalProtocolError or UnicodeEncodeError for headers that HTTP cannot have.
         """
         if self._transport is None or not self.lasts:
             raise Broken("the connection was closed", unheard=True)
-        self._answer = asyncio.get_running_loop().create_future()
-        self._heard, self._status, self._content = False, 0, bytearray()
         head = [*headers.items(), ("content-length", str(len(content)))]
         request = h11.Request(method="POST", target=path, headers=head)
         events = (request, h11.Data(content), h11.EndOfMessage())
         written = (self._http.send_with_data_passthrough(event) or () for event in events)
-        self._transport.writelines([part for parts in written for part in parts])
+        whole = [part for parts in written for part in parts]
+        self._answer = asyncio.get_running_loop().create_future()  # not before: of what is no HTTP nobody would ask
+        self._heard, self._status, self._content = False, 0, bytearray()
+        self._transport.writelines(whole)
         return await self._answer
 
     def close(self) -> None:

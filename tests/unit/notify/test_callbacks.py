@@ -203,6 +203,27 @@ async def test_answers_are_heard_and_not_followed(answer: bytes, status: int | N
     assert len(somebody.received) == 1
 
 
+@pytest.mark.parametrize("password", ["p\u00e4ssword", "pass\0word"])
+async def test_what_http_cannot_carry_is_not_sent_and_not_told(password: str) -> None:
+    """The text of the failure is for the log, which is no place for credentials."""
+    received = asyncio.get_running_loop().create_future()
+
+    async def hear(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            received.set_result(await reader.read())
+        writer.close()
+
+    async with await asyncio.start_server(hear, "127.0.0.1", 0) as server:
+        callbacks = Callbacks(HERE)
+        target = await callbacks.target(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        with pytest.raises(CallbackFailed) as failed:
+            await callbacks.post(target, b"", {"authorization": f"Bearer {password}"})
+        await callbacks.close()
+        assert not await received
+    assert "credentials" in failed.value.told
+    assert "word" not in str(failed.value)
+
+
 async def test_who_does_not_answer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ANSWERED_WITHIN", 0.5)
     async with consumer(None) as somebody:
