@@ -30,8 +30,13 @@ class _Parser(httptools.HttpRequestParser):
     __slots__ = ("_protocol",)
 
     def __init__(self, protocol: "BoundedProtocol") -> None:
-        super().__init__(protocol)
         self._protocol = protocol
+        self._begin()
+
+    def _begin(self) -> None:
+        """Be as new. What follows a request that closes the connection is no reason to leave that one unanswered."""
+        super().__init__(self._protocol)
+        self.set_dangerous_leniencies(lenient_data_after_close=True)
 
     def feed_data(self, data: Any) -> None:
         """Parse; begin anew with a head that offers nothing where one did."""
@@ -42,7 +47,7 @@ class _Parser(httptools.HttpRequestParser):
                 if not self._protocol.declines():
                     raise
                 data = self._protocol.head_without_offer() + bytes(data[offer.args[0] :])
-                super().__init__(self._protocol)
+                self._begin()
             else:
                 return
 

@@ -95,6 +95,14 @@ async def test_after_an_answer_too(port: int) -> None:
         assert (await talk(port, whole, rest)).count(b"200 OK") == 1
 
 
+async def test_what_follows_the_last_request_does_not_take_its_answer(port: int) -> None:
+    """A client that says it closes, and sends more all the same, is answered what it asked first, and no more."""
+    last = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"
+    answer = await talk(port, last + b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 async def test_a_client_that_has_asked_may_wait(port: int) -> None:
     """As long as the answer takes."""
     assert b"200 OK" in await talk(port, b"GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
