@@ -328,3 +328,26 @@ async def test_a_dead_servers_start_is_joined_or_made_anew_but_never_both(engine
     assert {report.exit_code for report in await asyncio.gather(*map(ended, runs))} == {1}
     await other.close()
     assert sorted((tmp_path / "all").read_text().split()) == sorted(job.activity_id for job in jobs)
+
+
+async def test_an_attempt_of_the_first_version_is_found(engine: LocalEngine, tmp_path: Path) -> None:
+    job = gated(tmp_path, f"{AT_GATE}; exit 5")
+    run = await engine.start(job, nothing_said)
+    claim, old_report = job.folder / "supervisor", job.folder / "report.json"
+    words = claim.read_text().splitlines()[0].removeprefix("claim ")
+    claim.unlink()
+    claim.symlink_to(words)
+    found = running(await engine.start(job, nothing_said))
+    await open_gate(job)
+    assert (await ended(run)).exit_code == (await ended(found)).exit_code == 5
+    report = job.folder / "report"
+    old_report.write_bytes(report.read_bytes().splitlines()[-1].removeprefix(b"report "))
+    report.unlink()
+    over = await engine.attach(job, nothing_said)
+    assert isinstance(over, Report)
+    assert over.exit_code == 5
+    old_report.unlink()  # as if killed while it read the outputs
+    (job.folder / "ended").symlink_to("6 exited 1.0 2.0")
+    over = await engine.attach(job, nothing_said)
+    assert isinstance(over, Report)
+    assert over.exit_code == 6

@@ -42,6 +42,10 @@ _HEAD = 4096  #: bytes of a record that hold what stands before the report
 _CLAIM, _SESSION, _END = b"claim", b"session", b"end"
 _REPORT = b"report"
 
+#: As the first version left an attempt, which may run still or wait to be read: small facts as the targets of links.
+_LINKS = {_SESSION: "session", _END: "ended"}
+_OLD_REPORT = "report.json"
+
 
 class Claim(NamedTuple):
     """The one supervisor of an attempt."""
@@ -127,9 +131,10 @@ class Record:
 def read_claim(folder: str) -> Claim | None:
     """Return who runs or ran the attempt; None is nobody, so that the work never began."""
     lines = _lines(f"{folder}/{SUPERVISOR}", _HEAD)
-    if lines is None:
-        return None
-    match lines.get(_CLAIM, b"").decode().split(" "):
+    words = _linked(folder, SUPERVISOR) if lines is None else lines.get(_CLAIM, b"").decode().split(" ")
+    match words:
+        case []:
+            return None
         case pid, start, boot, limit:
             return Claim(int(pid), int(start), boot, None if limit == "-" else float(limit))
     return Claim(0, 0, "", None)  # its name was on the disk when the power failed, and its content was not
@@ -154,12 +159,18 @@ def read_session(folder: str) -> tuple[int, int] | None:
 def read_report(folder: str) -> bytes | None:
     """Return what the supervisor has reported; None where there is nothing."""
     lines = _lines(f"{folder}/{REPORT}")
-    return None if lines is None else lines.get(_REPORT)
+    if lines is not None:
+        return lines.get(_REPORT)
+    try:
+        with open(f"{folder}/{_OLD_REPORT}", "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
 
 
 def has_report(folder: str) -> bool:
     """Whether all is over."""
-    return os.path.exists(f"{folder}/{REPORT}")
+    return os.path.exists(f"{folder}/{REPORT}") or os.path.exists(f"{folder}/{_OLD_REPORT}")
 
 
 def read_limit(folder: str, claim: Claim) -> float | None:
@@ -186,7 +197,15 @@ def write_whole(path: str, content: bytes) -> None:
 
 
 def _noted(folder: str, kind: bytes) -> list[str]:
-    return ((_lines(f"{folder}/{SUPERVISOR}", _HEAD) or {}).get(kind, b"")).decode().split(" ")
+    lines = _lines(f"{folder}/{SUPERVISOR}", _HEAD)
+    return _linked(folder, _LINKS[kind]) if lines is None else lines.get(kind, b"").decode().split(" ")
+
+
+def _linked(folder: str, name: str) -> list[str]:
+    try:
+        return os.readlink(f"{folder}/{name}").split(" ")
+    except OSError:  # nothing of that name, or no link
+        return []
 
 
 def _lines(path: str, size: int = -1) -> dict[bytes, bytes] | None:

@@ -1,5 +1,7 @@
 """What the end of an attempt means for its activity: completed, failed, aborted, or to be run again."""
 
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -144,12 +146,18 @@ def _last_line(content: bytes) -> str:
 
 
 def _end_of(path: Path, size: int) -> bytes:
+    """Return the end of a file; nothing of what the work has put there in its place, which may never answer."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - size))
-            return file.read()
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return b""
+    try:
+        status = os.fstat(file)
+        return os.pread(file, size, max(0, status.st_size - size)) if stat.S_ISREG(status.st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(file)
 
 
 def _result(output: Output, name: str, folder: Path, attempt: int) -> Result:

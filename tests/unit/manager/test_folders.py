@@ -1,6 +1,7 @@
 """Where files lie, and that they go whatever the work has made of them."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,22 @@ def test_what_the_process_cannot_remove_is_left(folders: Folders) -> None:
     assert folders.remove([too_long, *paths]) == paths
     assert not folders.activity("abc0").exists()
     folders.rest()
+
+
+def test_folders_may_lie_deeper_than_calls_may(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = folders.activity("ab1")
+    folder.mkdir(parents=True)
+    with monkeypatch.context() as patch:
+        patch.chdir(folder)
+        for _ in range(400):
+            os.mkdir("a-long-name")
+            with open("file", "wb"):
+                os.chdir("a-long-name")
+    usual = sys.getrecursionlimit()
+    sys.setrecursionlimit(300)
+    try:
+        gone = folders.remove([folders.relative("ab1")])
+    finally:
+        sys.setrecursionlimit(usual)
+    assert gone == [folders.relative("ab1")]
+    assert not folder.exists()

@@ -1,6 +1,7 @@
 """What the end of an attempt means: results, last words, and one end for an activity."""
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -162,3 +163,12 @@ def test_last_words(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "stderr").write_bytes(content)
     assert last_words(report(exit_code=1), tmp_path) == said
     assert last_words(report(exit_code=1), tmp_path / "nowhere") == ""
+
+
+def test_what_the_work_has_put_in_the_place_of_its_words_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "stderr").symlink_to("secret")
+    assert last_words(report(exit_code=1), tmp_path) == ""
+    (tmp_path / "stderr").unlink()
+    os.mkfifo(tmp_path / "stderr")
+    assert last_words(report(exit_code=1), tmp_path) == ""
