@@ -98,7 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
     A client whose request is complete may be kept waiting for as long as the answer takes.
     """
 
-    __slots__ = ("_head", "_heard", "_watch", "_whole", "gone", "on_gone")
+    __slots__ = ("_at_work", "_head", "_heard", "_watch", "_whole", "gone", "on_gone")
     silence = SILENCE
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -108,6 +108,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
         self.parser = _Parser(self)
+        self._at_work: Any = None  #: the request that is being answered; uvicorn knows the last that has come
         self._head = 0
         self._whole = False
         self._heard = self.loop.time()
@@ -117,6 +118,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Stop counting, and say so to who works for the client."""
         self._watch.cancel()
         super().connection_lost(exc)
+        if self._at_work is not None and not self._at_work.response_complete:
+            self._at_work.disconnected = True
+            self._at_work.message_event.set()
         self.gone = True
         if self.on_gone is not None:
             self.on_gone()
@@ -158,6 +162,10 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not before:
             self.cycle.message_event = _Signal()
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        self._at_work = cycle
+        super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:
         """Leave the body to those who know how much of it they want."""

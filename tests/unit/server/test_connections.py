@@ -14,6 +14,7 @@ from websockets.asyncio.client import connect
 from wsrf_activity.server.connections import BoundedProtocol
 
 SOON = 30.0  #: seconds after which something hangs
+GONE = asyncio.Event()  #: set when /gone hears that its client is
 
 
 class Impatient(BoundedProtocol):
@@ -35,6 +36,12 @@ async def application(
         await asyncio.sleep(5 * Impatient.silence)
         await send({"type": "websocket.send", "text": "still here"})
         await send({"type": "websocket.close"})
+        return
+    if scope["path"] == "/gone":
+        async with asyncio.timeout(SOON / 3):
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        GONE.set()
         return
     read, more = 0, True
     while more:
@@ -101,6 +108,15 @@ async def test_what_follows_the_last_request_does_not_take_its_answer(port: int)
     answer = await talk(port, last + b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+async def test_who_works_for_a_client_hears_that_it_is_gone_though_it_has_asked_for_more(port: int) -> None:
+    """uvicorn tells the last request that has come; the one before it would be worked on for nobody."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /gone HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n\r\n")
+    await writer.drain()
+    writer.close()
+    await asyncio.wait_for(GONE.wait(), SOON / 3)
 
 
 async def test_a_client_that_has_asked_may_wait(port: int) -> None:
