@@ -19,13 +19,14 @@ from hypothesis import strategies as st
 
 from tests import databases
 from tests.integration.statements import connection
-from wsrf_activity.model.activity import Activity, new_id
+from wsrf_activity.model.activity import Activity, Progress, new_id
 from wsrf_activity.model.errors import InvalidState, Unavailable
+from wsrf_activity.model.events import Event
 from wsrf_activity.store import Database, Records, open_database, opening, pooled, prepare_database
 from wsrf_activity.store.memory import Memory
 from wsrf_activity.testing import StoreContract
 from wsrf_activity.testing.stores.subject import add, get, new
-from wsrf_activity.testing.strategies import activities
+from wsrf_activity.testing.strategies import NOON, activities
 
 
 class TestSqlite(StoreContract):
@@ -69,6 +70,19 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 
 async def execute(database: Database, statement: str) -> None:
     await database.change(lambda records: connection(records).exec_driver_sql(statement))
+
+
+def lock_timeout(records: Records) -> Any:
+    return connection(records).exec_driver_sql("SHOW lock_timeout").scalar()
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_whatever_an_event_says_is_stored(database: Database, count: int) -> None:
+    start, said = new(), Progress(1, "a\0b\ud800c\\u0000 'ä'")
+    events = [Event("ProgressReported", start.id, start.owner, 1, NOON, said, {"progress": said})] * count
+    await database.change(lambda records: records.insert(start, events))
+    found = await database.read(lambda records: records.subscriptions.of_activity(start.id, 0, 9))
+    assert [each.event for each in found] == events
 
 
 @settings(max_examples=1, suppress_health_check=list(HealthCheck), deadline=None, derandomize=True)
@@ -254,6 +268,8 @@ class TestConnections:
                 killer.execute(cut).fetchall()
                 found = await asyncio.gather(*(get(database, there.id) for _ in range(20)))
                 assert found == [there] * 20
+            limits = await TestGroupCommit.together(database, *[lock_timeout] * 4)
+            assert set(limits) == {"250ms"}  # what replaces a connection is set up as that was
             await database.close()
 
 

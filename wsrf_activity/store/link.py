@@ -22,17 +22,23 @@ class Link:
 
         Raises what SQLAlchemy raises where there is none to be had.
         """
-        if self._connection is None:
-            self._connection = self._engine.connect()
-            keep_cursor(self._connection)
-            if self._lock_patience is not None:
-                driver = driver_of(self._connection)
-                driver.execute(f"SET lock_timeout = {round(1000 * self._lock_patience)}")
-                driver.commit()
-        driver = driver_of(self._connection)
+        connection = self._connection
+        if connection is None or self.is_lost():  # SQLAlchemy would replace it by one that is not set up
+            connection = self._connection = self._set_up(self._engine.connect())
+        driver = driver_of(connection)
         if driver.autocommit is not reads:
             driver.autocommit = reads
-        return self._connection
+        return connection
+
+    def _set_up(self, connection: Connection) -> Connection:
+        try:
+            keep_cursor(connection)
+            if self._lock_patience is not None:
+                run_plain(connection, f"SET lock_timeout = {round(1000 * self._lock_patience)}; COMMIT")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def is_lost(self) -> bool:
         """Whether the connection has broken; the next one is new then."""

@@ -53,7 +53,7 @@ def _branches(wanted: Filter) -> Sequence[Sequence[Phase]]:
 
     Runs and services are indexed by phase. Several phases in one question would be looked for among all activities.
     """
-    phases = wanted.phases or tuple(Phase)
+    phases = tuple(dict.fromkeys(wanted.phases or Phase))  # one that is named twice would be listed twice
     if wanted.group is not None or wanted.parent is not None:
         return [wanted.phases]
     if wanted.service is None and wanted.run_id is None and len(phases) == len(Phase):

@@ -1,14 +1,18 @@
 """The statements: every read and every change of the database, named. Each runs in its caller's transaction."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
     ColumnElement,
     Connection,
     Integer,
+    Text,
     bindparam,
+    cast,
     column,
     delete,
     func,
@@ -270,8 +274,7 @@ class Records:
         """Write events behind those that their activities have."""
         rows = [codec.event_row(event) for event in events]
         if len(rows) > 1 and self._connection.dialect.name == "postgresql":
-            told = [{**row, "time": micros(row["time"]), "place": place} for place, row in enumerate(rows)]
-            _LOG_TOGETHER.change(self._connection, {"rows": told})
+            _LOG_TOGETHER.change(self._connection, {"rows": [_told(row, place) for place, row in enumerate(rows)]})
         elif rows:
             _LOG.change_many(self._connection, rows)
 
@@ -294,9 +297,15 @@ _LOG = Prepared(
     .inline()
 )
 _LOGGED = [event_log.c[name] for name in codec.EVENT_COLUMNS]
+#: These come as texts: within JSON that it takes apart PostgreSQL refuses characters that it would store, as U+0000.
+_JSON = [each.key for each in _LOGGED if isinstance(each.type, JSON)]
 _TOLD = (
     func.json_to_recordset(bindparam("rows", type_=JSON()))
-    .table_valued(column("place", Integer()), *(column(each.key, each.type) for each in _LOGGED), name="told")
+    .table_valued(
+        column("place", Integer()),
+        *(column(each.key, Text() if each.key in _JSON else each.type) for each in _LOGGED),
+        name="told",
+    )
     .render_derived(with_types=True)
 )
 #: Many rows at once: for PostgreSQL each statement is a message to a server. Their ids are in their order, too.
@@ -305,7 +314,7 @@ _LOG_TOGETHER = Prepared(
     .from_select(
         [*(each.key for each in _LOGGED), "sequence"],
         select(
-            *(_TOLD.c[each.key] for each in _LOGGED),
+            *(cast(_TOLD.c[each.key], each.type) if each.key in _JSON else _TOLD.c[each.key] for each in _LOGGED),
             select(func.coalesce(func.max(event_log.c.sequence), 0))
             .where(event_log.c.activity_id == _TOLD.c.activity_id)
             .scalar_subquery()
@@ -370,6 +379,11 @@ _NEXT_BEGIN = Prepared(
         activities.c.begins > bindparam("now"), activities.c.phase == Phase.QUEUED.value
     )
 )
+
+
+def _told(row: Mapping[str, Any], place: int) -> dict[str, Any]:
+    texts = {name: None if row[name] is None else json.dumps(row[name]) for name in _JSON}
+    return {**row, **texts, "time": micros(row["time"]), "place": place}
 
 
 def _not_of_others(server_id: str) -> ColumnElement[bool]:

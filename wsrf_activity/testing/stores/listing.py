@@ -59,6 +59,7 @@ class Listing(Subject):
             (Filter(group="g"), lambda each: "g" in each.groups),
             (Filter(group="h", service="a"), lambda each: "h" in each.groups and each.service == "a"),
             (Filter(run_id="r"), lambda each: each.run_id == "r"),
+            (Filter(service="a", phases=(Phase.FAILED,) * 2), lambda e: e.service == "a" and e.phase is Phase.FAILED),
             (Filter(service="b"), lambda each: each.service == "b"),
             (Filter(created_after=since), lambda each: each.created > since),
             (Filter(group="g", created_after=NOON), lambda each: "g" in each.groups and each.created > NOON),
