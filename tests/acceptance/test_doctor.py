@@ -247,11 +247,9 @@ def test_work_that_nobody_runs_is_seen_beside_a_server(on_sqlite: Server) -> Non
         activity_id = wire.create("exit 3")
         assert wire.ended(activity_id) == "Failed"
     (folder(server, activity_id) / "1" / "report").unlink()
-    (folder(server, activity_id) / "1" / "ended").unlink()
-    claim = folder(server, activity_id) / "1" / "supervisor"
-    pid, start, rest = claim.readlink().name.split(" ", 2)
-    claim.unlink()
-    claim.symlink_to(f"{pid} {int(start) + 1} {rest}")  # as if it had ended, and another had its number
+    record = folder(server, activity_id) / "1" / "supervisor"
+    word, pid, start, rest = record.read_text().splitlines()[0].split(" ", 3)
+    record.write_text(f"{word} {pid} {int(start) + 1} {rest}\n")  # as if it had ended, and another had its number
     write(
         server,
         row(activity_id, phase="Executing", ended=None),

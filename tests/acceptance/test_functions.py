@@ -9,6 +9,7 @@ import pytest
 from tests.acceptance.watching import Life, eventually
 from tests.server import TIMEOUT, Server, Wire, running
 from wsrf_activity.client import ActivityFailed, Service, connect
+from wsrf_activity.engines import attempt
 from wsrf_activity.model.phases import Phase
 
 WORK = """
@@ -151,7 +152,9 @@ def test_the_input_is_a_file(service: Service) -> None:
 def _function(server: Server, activity_id: str) -> int:
     """Return the process that calls a function: the leader of the session that the engine has begun."""
     [folder] = server.data.glob(f"**/{activity_id}/1")
-    return int(os.readlink(folder / "session").split()[0])
+    session = attempt.read_session(os.fspath(folder))
+    assert session is not None
+    return session[0]
 
 
 def test_functions_go_on_at_their_checkpoints(own_server: Callable[..., Server], module: Path, tmp_path: Path) -> None:
