@@ -133,7 +133,7 @@ async def test_a_full_disk_is_said_and_costs_nothing(
     """No file can be written where a folder stands: as with a disk that is full, the work does not begin."""
     job = replace(shell(tmp_path, "true"), arguments=b"<a/>")
     (job.folder / "arguments").mkdir(parents=True)
-    monkeypatch.setattr(local, "TRIES", 1)
+    monkeypatch.setattr(local, "PAUSES", (0.0,))
     with pytest.raises(CannotStart, match="cannot be started"):
         await engine.start(job, lambda _: None)
     (job.folder / "arguments").rmdir()

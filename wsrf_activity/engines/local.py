@@ -28,7 +28,9 @@ from wsrf_activity.engines.order import Order
 SETTLE = 1.0  #: seconds after which work is taken to go on for long
 POLL = 0.25  #: seconds between two looks at what the work says of itself
 PATIENCE = 5.0  #: seconds beyond the grace that a supervisor has to end work that was aborted
-TRIES = 5  #: how often something is asked of a supervisor whose like were killed before they answered
+#: Seconds before each try to ask a supervisor whose like were killed before they answered: a zygote that was killed
+#: takes orders until it has ended, and the next one may be killed as well.
+PAUSES = (0.0, 0.01, 0.05, 0.2, 0.5)
 
 _NOTHING: Mapping[str, bytes] = MappingProxyType({})
 _log = logging.getLogger(__name__)
@@ -84,7 +86,8 @@ class LocalEngine:
     async def start(self, job: Job, listener: Listener) -> Run:
         """Begin an attempt, or join it where this very attempt has begun already. Raises CannotStart."""
         order = self._order(job)
-        for _ in range(TRIES):
+        for pause in PAUSES:
+            await asyncio.sleep(pause)
             answer, keeper = await self._nursery_for(job).ask(order)
             word, _, rest = answer.partition(" ")
             if word == supervisor.BEGUN:
@@ -121,12 +124,13 @@ class LocalEngine:
         """Say how an attempt ended whose supervisor is gone; first end what it left, if it was killed."""
         order = self._order(job)._replace(bury=True, aborted=aborted, arguments=None)
         answer = ""
-        for _ in range(TRIES):
+        for pause in PAUSES:
             report = _read_report(job.folder)
             if report is not None:
                 return report
             if answer == supervisor.BURIED:
                 break
+            await asyncio.sleep(pause)
             answer, keeper = await self.nursery.ask(order)
             keeper.give_back()
         claim = attempt.read_claim(os.fspath(job.folder))
