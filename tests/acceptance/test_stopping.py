@@ -30,6 +30,7 @@ def begun(wire: Wire, gate: Gate) -> str:
     """Start work that is under way when this returns, held by the gate."""
     activity_id = wire.create(f"echo begun; {gate.held}; echo over")
     eventually(lambda: wire.http.get(f"{wire.address(activity_id)}/result/stdout").content == b"begun\n")
+    eventually(lambda: wire.property(activity_id, "EngineJobId") is not None)  # the last change of what goes on
     return activity_id
 
 
