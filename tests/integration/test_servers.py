@@ -106,15 +106,14 @@ async def test_the_reaper_hears_of_termination_times(pair: tuple[House, House]) 
         await reaper.stop()
 
 
-async def test_after_a_lost_connection_all_look_anew(
-    pair: tuple[House, House], url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_after_a_lost_connection_all_look_anew(pair: tuple[House, House], url: str) -> None:
     accepts, works = pair
+    heard = accepts.manager._hearing.hear
+    # From the beginning: one who has heard of the start might read what it changed only when the end is there.
+    accepts.database._listener._heard = lambda notices: heard(notices) if notices is None else None  # type: ignore[attr-defined]  # of PostgreSQL's only
     activity_id = await works.running()
     wait = waiting(accepts, activity_id, Condition())
     await stands(accepts, activity_id)
-    heard = accepts.manager._hearing.hear
-    accepts.database._listener._heard = lambda notices: heard(notices) if notices is None else None  # type: ignore[attr-defined]  # of PostgreSQL's only
     works.engine.finish(activity_id)
     await works.wait(activity_id)
     assert not wait.done()
