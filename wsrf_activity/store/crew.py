@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wsrf_activity.store.link import Link
-from wsrf_activity.store.pending import Pending, tell
+from wsrf_activity.store.pending import Pending, fail
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,7 @@ class Crew:
                 self._serve(link, batch)
             except Exception as error:  # of ours: nobody is to wait for ever
                 log.exception("the database cannot be used")
-                for each in batch:
-                    each.error = error
-                tell(batch)
+                fail(batch, error)
         link.close()
 
     def _next(self) -> list[Pending[Any]]:

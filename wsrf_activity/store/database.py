@@ -4,6 +4,7 @@ What a transaction does is a function of ``Records``; it may be called again and
 """
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
@@ -19,11 +20,12 @@ from wsrf_activity.store.connecting import unavailable
 from wsrf_activity.store.known import Known
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import Heard
-from wsrf_activity.store.pending import STOPPED, Pending, tell
+from wsrf_activity.store.pending import STOPPED, Pending, fail, tell
 from wsrf_activity.store.prepared import Prepared
 from wsrf_activity.store.records import Records
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 BATCH = 512  #: changes that one commit may carry
 
@@ -81,10 +83,14 @@ class Sqlite(Database):
         open_ = True
         while open_:
             batch, open_ = self._next_batch()
-            if batch:
-                _commit_together(self._writer, batch)
-                self._known.ended()
-                tell(batch)
+            try:
+                if batch:
+                    _commit_together(self._writer, batch)
+                    self._known.ended()
+                    tell(batch)
+            except Exception as error:  # of ours: nobody is to wait for ever, nor is this to be the last batch
+                log.exception("changes cannot be committed")
+                fail(batch, error)
 
     def _next_batch(self) -> tuple[list[Pending[Any]], bool]:
         """Return all that waits, and whether there may be more."""

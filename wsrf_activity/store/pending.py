@@ -43,6 +43,13 @@ def tell(batch: Sequence[Pending[Any]]) -> None:
             continue  # it has closed: nobody waits for the answer any more
 
 
+def fail(batch: Sequence[Pending[Any]], error: Exception) -> None:
+    """Hand one error over to all of them, whatever some had come to."""
+    for each in batch:
+        each.error = error
+    tell(batch)
+
+
 def _tell(batch: Sequence[Pending[Any]]) -> None:
     for each in batch:
         each.tell()
