@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -23,6 +24,7 @@ from wsrf_activity.model.activity import Activity, Progress, new_id
 from wsrf_activity.model.errors import InvalidState, Unavailable
 from wsrf_activity.model.events import Event
 from wsrf_activity.store import Database, Records, open_database, opening, pooled, prepare_database
+from wsrf_activity.store import database as sqlite_writer
 from wsrf_activity.store.memory import Memory
 from wsrf_activity.testing import StoreContract
 from wsrf_activity.testing.stores.subject import add, get, new
@@ -195,6 +197,25 @@ class TestGroupCommit:
         assert await get(sqlite, good.id) is None
         await add(sqlite, good)
 
+    async def test_an_error_of_ours_is_told_and_the_next_are_committed(
+        self, sqlite: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def errs(*_: object) -> None:
+            raise RuntimeError("of ours")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(sqlite, "_known", SimpleNamespace(ended=errs))
+            adding = asyncio.gather(*(add(sqlite, new()) for _ in range(3)), return_exceptions=True)
+            outcomes = await asyncio.wait_for(adding, 30)
+        assert [str(each) for each in outcomes] == ["of ours"] * 3
+        with monkeypatch.context() as patched:
+            patched.setattr(sqlite_writer, "_driver", errs)
+            with pytest.raises(RuntimeError, match="of ours"):
+                await asyncio.wait_for(add(sqlite, new()), 30)
+        later = new()
+        await add(sqlite, later)
+        assert await get(sqlite, later.id) == later
+
     async def test_a_full_disk_loses_nothing_and_passes(self, sqlite: Database) -> None:
         await execute(sqlite, "PRAGMA max_page_count = 100")
         many = [new(name="x" * 20_000) for _ in range(40)]
@@ -227,7 +248,7 @@ class TestConnections:
     """A server database goes away and comes back, and other servers hold what is wanted here."""
 
     async def test_who_waits_for_others_keeps_nobody_here_waiting(self, postgresql: Any) -> None:
-        """As many wait for a row as there are threads that commit; what comes after them is committed meanwhile."""
+        """More wait for a row than there are threads; what comes with them and after them is done meanwhile."""
         with postgresql.database() as url:
             database = open_database(url)
             held, free = new(), [new() for _ in range(20)]
@@ -238,8 +259,10 @@ class TestConnections:
 
             with psycopg.connect(url.replace("+psycopg", "")) as other:
                 other.execute("SELECT id FROM activity WHERE id = %s FOR UPDATE", [held.id])
-                waiting = [asyncio.create_task(database.change(change)) for _ in range(2 * pooled.WRITERS)]
+                waiting = [asyncio.create_task(database.change(change)) for _ in range(pooled.READERS + pooled.ALONE)]
                 await asyncio.wait_for(asyncio.gather(*(add(database, each) for each in free)), 30)
+                found = await asyncio.wait_for(asyncio.gather(*(get(database, each.id) for each in free)), 30)
+                assert found == free
                 assert not any(each.done() for each in waiting)
             await asyncio.gather(*waiting)
             await database.close()

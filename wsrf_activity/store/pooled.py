@@ -21,7 +21,7 @@ from wsrf_activity.store.crew import Crew
 from wsrf_activity.store.link import Link, run_plain
 from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import CHANNEL, Heard, Notice, payloads
-from wsrf_activity.store.pending import STOPPED, Pending, tell
+from wsrf_activity.store.pending import STOPPED, Pending, fail, tell
 from wsrf_activity.store.records import Records
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ T = TypeVar("T")
 
 BATCH = 256  #: changes that one commit may carry
 WRITERS = 2  #: threads that commit changes together; where one of them waits the other goes on
-READERS = 6  #: threads that read, and that do by itself what could not be done together with others
+READERS = 6  #: threads that read
+ALONE = 4  #: threads that do by itself what could not be done together with others: nobody else waits where these wait
 _LOCK_PATIENCE = 0.25  #: seconds that a batch waits for a row; below the time after which PostgreSQL sees a deadlock
 _DEADLOCKS = 10  #: in a row that a transaction may be the victim of
 
@@ -57,7 +58,8 @@ class Pooled(Database):
         self._engine = _engine(url)
         migrate(self._engine)
         self._writers = Crew("database-writer", self._links(WRITERS, _LOCK_PATIENCE), self._commit_together, BATCH)
-        self._readers = Crew("database", self._links(READERS), self._serve)
+        self._alone = Crew("database-alone", self._links(ALONE), self._serve)
+        self._readers = Crew("database-reader", self._links(READERS), self._serve)
         self._hurried = Crew("database-at-once", self._links(1), self._serve)
         self._closed = False
         self._name = secrets.token_hex(8)  #: what tells our notices from those of others
@@ -100,30 +102,37 @@ class Pooled(Database):
         self._closed = True
         if self._listener is not None:
             await self._listener.stop()
-        for crew in (self._writers, self._readers, self._hurried):  # what a writer gives up the readers get
+        for crew in (self._writers, self._alone, self._readers, self._hurried):  # what writers give up comes alone
             await asyncio.to_thread(crew.close)
 
     def _links(self, count: int, lock_patience: float | None = None) -> list[Link]:
         return [Link(self._engine, lock_patience) for _ in range(count)]
 
     def _commit_together(self, link: Link, batch: Sequence[Pending[Any]]) -> None:
-        """Commit changes together. Where that fails before the commit, each is tried again by itself and has its own
-        error: what one of them does, or waits for, is no concern of the others.
+        """Commit changes together. One that fails is tried again by itself and has its own error, while those before
+        it are committed, and then those behind it: what one of them does, or waits for, is no concern of the others.
         """
-        try:
-            results = _retrying(link, partial(self._commit, [each.transaction for each in batch]))
-        except NoAnswer as error:
-            _fail(batch, error)
-        except Exception as error:
-            if len(batch) == 1 and not isinstance(error, SQLAlchemyError):
-                _fail(batch, error)
+        parts = [batch]
+        while parts:
+            part = parts.pop()
+            results: list[Any] = []
+            try:
+                _retrying(link, partial(self._commit, [each.transaction for each in part], results))
+            except NoAnswer as error:
+                fail([*part, *(each for other in parts for each in other)], error)
                 return
-            for each in batch:
-                self._readers.put(each)
-        else:
-            for each, result in zip(batch, results, strict=True):
-                each.result = result
-            tell(batch)
+            except Exception as error:
+                failed = len(results)  # or all of them, where what failed was to tell of them
+                if len(part) == 1 and not isinstance(error, SQLAlchemyError):
+                    fail(part, error)
+                    continue
+                for each in part[failed : failed + 1] or part:
+                    self._alone.put(each)
+                parts += [some for some in (part[failed + 1 :], part[:failed]) if some and failed < len(part)]
+            else:
+                for each, result in zip(part, results, strict=True):
+                    each.result = result
+                tell(part)
 
     def _serve(self, link: Link, batch: Sequence[Pending[Any]]) -> None:
         """Read, and change by itself."""
@@ -136,24 +145,28 @@ class Pooled(Database):
 
     def _change_alone(self, link: Link, transaction: Transaction[T]) -> T:
         """Run a transaction; once more where the database has ended it since it and another waited for each other."""
-        commit = partial(_retrying, link, partial(self._commit, [transaction]))
+        results: list[T] = []
+        commit = partial(_retrying, link, partial(self._commit, [transaction], results))
         with unavailable():
             for _ in range(_DEADLOCKS):
                 try:
-                    [result] = commit()
+                    commit()
                 except SQLAlchemyError as error:
                     if not _is_deadlock(error):
                         raise
                 else:
-                    return result
-            [result] = commit()
-            return result
+                    return results[0]
+            commit()
+            return results[0]
 
-    def _commit(self, transactions: Sequence[Transaction[T]], connection: Connection) -> list[T]:
+    def _commit(self, transactions: Sequence[Transaction[T]], results: list[T], connection: Connection) -> None:
+        """Commit what these do, and put into ``results`` what each has returned: so many did not fail."""
         notices: list[Notice] = []
+        results.clear()
         with connection.begin() as begun:
             records = Records(connection, notices)
-            results = [transaction(records) for transaction in transactions]
+            for transaction in transactions:
+                results += [transaction(records)]
             try:
                 with unavailable():
                     self._announce(connection, notices)
@@ -163,7 +176,6 @@ class Pooled(Database):
                 if notices and not self._closed:
                     self._doubt()
                 raise NoAnswer(str(error)) from error.__cause__
-        return results
 
     def _announce(self, connection: Connection, notices: Sequence[Notice]) -> None:
         """Tell other servers, and commit in the same message to the database."""
@@ -204,12 +216,6 @@ def _connect(link: Link, reads: bool) -> Connection:
             return link.connect(reads=reads)
     except Unavailable as error:
         raise NoAnswer(str(error)) from error.__cause__
-
-
-def _fail(batch: Sequence[Pending[Any]], error: Exception) -> None:
-    for each in batch:
-        each.error = error
-    tell(batch)
 
 
 def _is_deadlock(error: BaseException) -> bool:
