@@ -113,7 +113,7 @@ async def test_work_that_ended_unwatched_is_reported(engine: LocalEngine, tmp_pa
     said: list[Said] = []
     report = await engine.attach(job, said.append)
     assert isinstance(report, Report)
-    assert report.exit_code == 4
+    assert (report.exit_code, report.job_id) == (4, str(supervisor_of(job)))
     assert (job.folder / "stdout").read_text() == "done\n"
     assert said == [Warned("w"), Progress(9.0)]
 
@@ -254,7 +254,7 @@ async def test_a_killed_supervisor_takes_all_work_with_it(engine: LocalEngine, t
             found = await engine.attach(job, nothing_said)
             outcome = found if isinstance(found, Lost) else await soon(running(found).outcome())
     assert isinstance(outcome, Lost)
-    assert outcome.begun
+    assert (outcome.begun, outcome.job_id) == (True, str(supervisor_of(job)))
     assert with_word(word) == []
 
 

@@ -143,6 +143,17 @@ class TestOutcomes:
         ended = await small.wait(activity_id)
         assert (ended.version, ended.engine_job) == (4, f"memory-{activity_id}-1")
 
+    async def test_work_that_ended_with_no_server_shows_where_it_ran(
+        self, small: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(running, "_LONG", 3600)
+        activity_id = await small.running()
+        await small.close()
+        small.engine.finish(activity_id)
+        await small.open()
+        ended = await small.wait(activity_id)
+        assert (ended.phase, ended.engine_job) == (Phase.COMPLETED, f"memory-{activity_id}-1")
+
     async def test_work_that_cannot_start_has_failed(self, house: House) -> None:
         house.engine.refuses = "There is no such program."
         ended = await house.wait(await house.create())

@@ -70,6 +70,7 @@ class Report:
     #: Whether nothing else is to be read: small outputs have their content, and nothing is left that the work wants
     #: started. An engine that does not know says nothing.
     complete: bool = field(default=False, compare=False)
+    job_id: str | None = field(default=None, compare=False)  #: of a Run of it, for who has had none
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ class Lost:
 
     begun: bool  #: False where the work itself certainly never started, so that it may begin
     description: str
+    job_id: str | None = field(default=None, compare=False)  #: as in Report
 
 
 Outcome = Report | Lost

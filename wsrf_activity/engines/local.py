@@ -127,7 +127,8 @@ class LocalEngine:
         for pause in PAUSES:
             report = _read_report(job.folder)
             if report is not None:
-                return report
+                claim = attempt.read_claim(os.fspath(job.folder))
+                return replace(report, job_id=_job_id(claim))
             if answer == supervisor.BURIED:
                 break
             await asyncio.sleep(pause)
@@ -136,8 +137,8 @@ class LocalEngine:
         claim = attempt.read_claim(os.fspath(job.folder))
         if claim is None:
             return Lost(False, "The work had not begun.")
-        rebooted = claim.boot != self._boot
-        return Lost(True, f"The {'machine was restarted' if rebooted else 'work was killed'} before the work ended.")
+        cause = "machine was restarted" if claim.boot != self._boot else "work was killed"
+        return Lost(True, f"The {cause} before the work ended.", _job_id(claim))
 
     def forget(self, run: "LocalRun") -> None:
         """Stop looking at what a run says."""
@@ -352,6 +353,11 @@ def _report(content: Any, folder: Path, contents: Mapping[str, bytes] = _NOTHING
         missing=tuple(content["missing"]),
         failure=failures.read(os.fspath(folder)) if content["code"] else None,
     )
+
+
+def _job_id(claim: Claim | None) -> str | None:
+    """Return what a run of this claim is called; None of one that the disk has not kept."""
+    return str(claim.pid) if claim is not None and claim.pid else None
 
 
 def _seconds(time: timedelta | None) -> float | None:

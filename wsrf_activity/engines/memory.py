@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from wsrf_activity.engines.base import CannotStart, Job, Listener, Lost, Outcome, Report, Run, Said
@@ -84,7 +84,7 @@ class MemoryEngine:
         if known is None:
             return Lost(False, "The work had not begun.")
         if known.over.done():
-            return known.over.result()
+            return replace(known.over.result(), job_id=known.job_id)
         known.listener = listener
         known.limit = job.limit
         return known

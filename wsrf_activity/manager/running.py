@@ -364,7 +364,7 @@ class Runner:
             await self._writer.take_spawned(attempt.activity)
         folder = self._folders.attempt(attempt.activity.id, attempt.activity.attempt)
         settled = await settled_of(outcome, folder, attempt.activity)
-        job_id = None if attempt.run is None else attempt.run.job_id
+        job_id = (None if attempt.run is None else attempt.run.job_id) or outcome.job_id
         # An abort counts until the very moment of the change.
         await self._writer.change(
             attempt,
