@@ -84,26 +84,27 @@ def _candidates(
 def _said(folder: str) -> dict[str, tuple[str, str]]:
     """Return path and media type of the results that the work has named, the last that it said of each."""
     said: dict[str, tuple[str, str]] = {}
-    for line in _end_of(f"{folder}/{attempt.RESULTS}").decode(errors="replace").split("\n"):
+    content = end_of(f"{folder}/{attempt.RESULTS}", _READ + 1)
+    if len(content) > _READ:
+        content = content.partition(b"\n")[2]  # what it began with may be no whole line
+    for line in content.decode(errors="replace").split("\n"):
         found = _LINE.fullmatch(line.rstrip())
         if found is not None and (len(said) < SAID or found[1] in said):
             said[found[1]] = (found[3], found[2])
     return said
 
 
-def _end_of(path: str) -> bytes:
-    """Return the last of a file's lines; nothing of what is no file."""
+def end_of(path: str, size: int) -> bytes:
+    """Return the last bytes of a file; nothing of what the work has put there in its place, which may never answer."""
     try:
         file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return b""
     try:
         status = os.fstat(file)
-        if not stat.S_ISREG(status.st_mode):
-            return b""
-        start = max(0, status.st_size - _READ)
-        content = os.pread(file, _READ, start)
-        return content.partition(b"\n")[2] if start else content
+        return os.pread(file, size, max(0, status.st_size - size)) if stat.S_ISREG(status.st_mode) else b""
+    except OSError:
+        return b""
     finally:
         os.close(file)
 

@@ -1,13 +1,13 @@
 """What the end of an attempt means for its activity: completed, failed, aborted, or to be run again."""
 
 import os
-import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from wsrf_activity.engines.base import Lost, Outcome, Output, Report
+from wsrf_activity.engines.outputs import end_of
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, ActivityError, RestartPolicy, Result, Severity
 from wsrf_activity.model.lifetime import format_duration
@@ -135,7 +135,7 @@ def last_words(report: Report, folder: Path) -> str:
     """Return the last line of standard error, as text that XML can carry. Blocking, where it is not known."""
     known = next((output.content for output in report.outputs if output.name == "stderr"), None)
     if known is None:
-        return _last_line(_end_of(folder / "stderr", _TAIL))
+        return _last_line(end_of(os.fspath(folder / "stderr"), _TAIL))
     return _last_line(known[-_TAIL:])
 
 
@@ -143,21 +143,6 @@ def _last_line(content: bytes) -> str:
     lines = content.decode("utf-8", "replace").strip().splitlines()
     text = "".join(c if c.isprintable() else " " for c in lines[-1]) if lines else ""
     return text[-_LAST_WORDS:].strip()
-
-
-def _end_of(path: Path, size: int) -> bytes:
-    """Return the end of a file; nothing of what the work has put there in its place, which may never answer."""
-    try:
-        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return b""
-    try:
-        status = os.fstat(file)
-        return os.pread(file, size, max(0, status.st_size - size)) if stat.S_ISREG(status.st_mode) else b""
-    except OSError:
-        return b""
-    finally:
-        os.close(file)
 
 
 def _result(output: Output, name: str, folder: Path, attempt: int) -> Result:
