@@ -18,6 +18,7 @@ class Process(NamedTuple):
     group: int
     session: int
     start: int  #: clock ticks after the boot: with the pid, this names a process for good
+    used: int  #: clock ticks of a processor
 
 
 def boot_id() -> str:
@@ -32,9 +33,9 @@ def find(pid: int) -> Process | None:
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat[stat.rindex(b")") + 2 :].split()
-    return Process(
-        pid, fields[0].decode(), int(fields[1]), int(fields[2]), int(fields[3]), int(fields[19])
-    )  # fields 3, 4, 5, 6 and 22 of proc(5)
+    parent, group, session, start = (int(fields[number - 3]) for number in (4, 5, 6, 22))  # as proc(5) counts them
+    used = int(fields[14 - 3]) + int(fields[15 - 3])  # in itself and in the kernel
+    return Process(pid, fields[0].decode(), parent, group, session, start, used)
 
 
 def everybody() -> Iterator[Process]:

@@ -126,7 +126,11 @@ class Folders:
 
         Where they are many a process does so, which ``rest`` ends.
         """
-        left: Mapping[str, str] | None = self._sweeper.remove(paths) if len(paths) > _FEW else None
+        try:
+            left: Mapping[str, str] | None = self._sweeper.remove(paths) if len(paths) > _FEW else None
+        except TimeoutError:
+            log.warning("%s does not answer; %d folders or files below it are removed later", self.root, len(paths))
+            return []
         if left is None:
             left = sweep.remove_all(os.fspath(self.root), paths)
         for path, reason in left.items():

@@ -1,12 +1,13 @@
 """Where files lie, and that they go whatever the work has made of them."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from wsrf_activity.manager import sweep
+from wsrf_activity.manager import sweep, sweeping
 from wsrf_activity.manager.folders import Folders
 
 
@@ -107,6 +108,45 @@ def test_many_go_in_a_process_which_can_be_killed(folders: Folders, monkeypatch:
     folders.rest()
     folders.rest()
     assert again.returncode == 0
+
+
+def test_a_process_that_is_stopped_is_replaced(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "PATIENCE", 0.3)
+    monkeypatch.setattr(sweeping, "_LEAVING", 0.2)
+    long = [f"uploads/{number:0200}" for number in range(2000)]  # more than a pipe or a socket takes
+    assert folders.remove(long) == long
+    for paths in (long, long[:40]):
+        process = folders._sweeper._process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        folders.upload(paths[0][8:]).touch()
+        assert folders.remove(paths) == paths
+        assert process.returncode == -signal.SIGKILL
+        assert folders.uploads() == []
+    process = folders._sweeper._process
+    assert process is not None
+    process.send_signal(signal.SIGSTOP)
+    folders.rest()
+    assert process.returncode == -signal.SIGKILL
+
+
+def test_a_process_may_take_its_time(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "PATIENCE", 0.3)
+    busy = "import sys, time\nsys.stdin.readline()\nwhile time.process_time() < 1: pass\nprint('{}')"
+    monkeypatch.setattr(sweeping, "_PROGRAM", (sys.executable, "-c", busy))
+    assert folders.remove(["uploads/nothing"] * 40) == ["uploads/nothing"] * 40
+    folders.rest()
+
+
+def test_what_no_process_removes_is_left_for_later(folders: Folders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system hangs the server is not to hang as well."""
+    monkeypatch.setattr(sweeping, "PATIENCE", 0.3)
+    silent = (sys.executable, "-c", "import time; time.sleep(3600)")
+    with monkeypatch.context() as patch:
+        patch.setattr(sweeping, "_PROGRAM", silent)
+        assert folders.remove(["uploads/nothing"] * 40) == []
+    assert folders.remove(["uploads/nothing"] * 40) == ["uploads/nothing"] * 40
+    folders.rest()
 
 
 def test_what_the_process_cannot_remove_is_left(folders: Folders) -> None:
