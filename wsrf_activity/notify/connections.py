@@ -4,12 +4,14 @@ So a connection whose certificate was checked for one name never serves another 
 """
 
 import asyncio
+import logging
 import ssl
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 
-from wsrf_activity.notify.posting import Connection, Place, opened
+from wsrf_activity.notify.posting import Connection, Place, Unreachable, opened
 
+log = logging.getLogger(__name__)
 IDLE_FOR = 30.0  #: seconds after which a connection without work is closed
 MOST_IDLE = 256  #: connections without work, all in all
 
@@ -22,7 +24,7 @@ class Connections:
     ) -> None:
         """Begin with none. ``trust`` makes what certificates are checked against, when it is first needed."""
         self._trust = trust
-        self._reading: asyncio.Task[ssl.SSLContext] | None = None
+        self._reading: asyncio.Task[ssl.SSLContext | None] | None = None
         self._idle_for = idle_for
         self._most_idle = most_idle
         self._idle: dict[Connection, None] = {}  #: the one that is idle longest first
@@ -68,14 +70,24 @@ class Connections:
         await asyncio.sleep(0)  # in which they hear of it
 
     async def _trusted(self) -> ssl.SSLContext:
-        """Read the certificates of all authorities, which takes a while: once, whoever gives up waiting for it."""
-        if self._reading is None or (self._reading.done() and self._reading.exception() is not None):
-            self._reading = asyncio.create_task(asyncio.to_thread(self._trust_in_http))
-        return await asyncio.shield(self._reading)
+        """Read the certificates of all authorities, which takes a while: once, whoever gives up waiting for it.
 
-    def _trust_in_http(self) -> ssl.SSLContext:
-        context = self._trust()
-        context.set_alpn_protocols(["http/1.1"])
+        Raises Unreachable where they cannot be read; who comes then has it tried again.
+        """
+        if self._reading is None or (self._reading.done() and self._reading.result() is None):
+            self._reading = asyncio.create_task(asyncio.to_thread(self._trust_in_http))
+        context = await asyncio.shield(self._reading)
+        if context is None:
+            raise Unreachable("the certificates of authorities cannot be read")
+        return context
+
+    def _trust_in_http(self) -> ssl.SSLContext | None:
+        try:
+            context = self._trust()
+            context.set_alpn_protocols(["http/1.1"])
+        except Exception as error:
+            log.warning("the certificates of authorities cannot be read, so nothing is sent by https: %r", error)
+            return None
         return context
 
     def _remove(self, connection: Connection) -> None:

@@ -164,3 +164,28 @@ async def test_tls_is_about_each_name(certificate: Certificate) -> None:
         assert "127.0.0.1" not in failed.value.told
         await callbacks.close()
     assert len(consumer.bodies) == 2
+
+
+async def test_where_no_certificate_can_be_checked_that_is_said_once_and_tried_again(
+    certificate: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    context, trust = certificate
+    broken = True
+
+    def may_break() -> ssl.SSLContext:
+        if broken:
+            raise OSError(24, "Too many open files")
+        return trust()
+
+    callbacks = Callbacks(CallbackPolicy(), resolve=Names(consumer=["127.0.0.1"]), trust=may_break)
+    async with Consumer(Bell()).listening(context=context) as consumer:
+        target = await callbacks.target(f"https://consumer:{consumer.port}/")
+        with pytest.raises(CallbackFailed, match="certificates") as failed:
+            await callbacks.push(target, BODY, {})
+        assert failed.value.__cause__ is None
+        [record] = caplog.records
+        assert (record.levelname, record.exc_info) == ("WARNING", None)
+        assert "Too many open files" in record.getMessage()
+        broken = False
+        assert (await callbacks.push(target, BODY, {})).status == 202
+        await callbacks.close()
