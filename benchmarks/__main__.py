@@ -45,7 +45,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="few and small: to see that it works; nothing is written")
     parser.add_argument("--rounds", type=int, help="10, or 2 if quick")
     parser.add_argument("--seconds", type=float, help="of each measure in each round: 2, or 0.5 if quick")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="a page with the marks; by default that of the docs")
+    parser.add_argument(
+        "--write", type=Path, metavar="PAGE", help="a page with the marks, or a new one; by default that of the docs"
+    )
     given = parser.parse_args()
     if unknown := [name for name in given.rows if name not in ROWS]:
         parser.error(f"no row called {', '.join(unknown)}: there are {', '.join(ROWS)}")

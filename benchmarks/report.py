@@ -96,9 +96,10 @@ def plot(found: Found, curve: Curve) -> str:
 def write(page: Path, found: Iterable[Found], order: Iterable[str]) -> None:
     """Put what was found into a page between its marks, in place of what it says of the same rows.
 
-    ``order`` has the names of all rows: those that were not measured keep what is there.
+    ``order`` has the names of all rows: those that were not measured keep what is there. A page that does not exist is
+    made.
     """
-    text = page.read_text()
+    text = page.read_text() if page.exists() else f"{BEGIN}\n{END}\n"
     before, begin, rest = text.partition(BEGIN)
     old, end, after = rest.partition(END)
     if not begin or not end:
@@ -109,7 +110,7 @@ def write(page: Path, found: Iterable[Found], order: Iterable[str]) -> None:
     for each in found:
         lines[each.row.name] = goals(each)
         sections[each.row.name] = section(each, folder.name)
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for name, curve in curves(each).items():
             (folder / name).write_text(plot(each, curve))
     named = list(order)

@@ -76,6 +76,16 @@ def test_a_page_keeps_the_rows_that_were_not_measured_again(tmp_path: Path) -> N
     assert etree.parse(tmp_path / "page" / "a.svg").getroot().tag == f"{SVG}svg"
 
 
+def test_a_page_that_is_not_there_is_made(tmp_path: Path) -> None:
+    """With the marks, so that it can be written again; also in a folder that is not there."""
+    page = tmp_path / "of" / "mine.md"
+    write(page, [found("b", 30)], ["a", "b"])
+    write(page, [found("a", 40)], ["a", "b"])
+    lines = page.read_text().splitlines()
+    assert (lines[0], lines[-1]) == (BEGIN, END)
+    assert [line for line in lines if line.startswith("###")] == ["### `a`: a row", "### `b`: a row"]
+
+
 def test_a_page_without_marks_is_refused(tmp_path: Path) -> None:
     """Rather than written over."""
     page = tmp_path / "page.md"
