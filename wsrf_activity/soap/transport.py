@@ -6,6 +6,7 @@ import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 
 from lxml import etree
@@ -108,11 +109,13 @@ class SoapServer:
         not either.
         """
         exchange = Exchange(request, self._place(resource, service), self._now)
-        return await self._told(exchange, self._answer(request, caller, identifier, exchange))
+        return await self._told(exchange, partial(self._answer, request, caller, identifier, exchange))
 
-    async def _told(self, exchange: Exchange, work: Awaitable[ASGIApp]) -> ASGIApp:
-        """Await an answer, or make one of what went wrong."""
+    async def _told(self, exchange: Exchange, begin: Callable[[], Awaitable[ASGIApp]]) -> ASGIApp:
+        """Await an answer, or make one of what went wrong. Where nobody awaits this nothing is begun."""
         try:
+            work = begin()
+            del begin  # which keeps the message
             return await work
         except NotLoggedIn:
             raise
@@ -178,7 +181,7 @@ class SoapServer:
             start=await self._run(exchange.apart, lambda: self._start(message, exchange.place)),
             attachments=included,
         )
-        work = self._told(exchange, self._performed(message, call, exchange))
+        work = self._told(exchange, partial(self._performed, message, call, exchange))
         if exchange.routes.detached:
             self._replies.begin(work)
             return Response(status_code=202)

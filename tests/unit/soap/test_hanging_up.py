@@ -1,12 +1,22 @@
 """Work is given up with the client that it is for, and with nobody else."""
 
 import asyncio
+import warnings
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
-from wsrf_activity.soap.hanging_up import unless_gone
+from wsrf_activity.model import ns
+from wsrf_activity.model.addresses import Addresses, Resource
+from wsrf_activity.model.identity import Principal
+from wsrf_activity.soap.hanging_up import CONNECTION, unless_gone
+from wsrf_activity.soap.replies import Replies
+from wsrf_activity.soap.transport import SoapServer
+from wsrf_activity.testing.strategies import NOON
 
 
 class Line:
@@ -69,6 +79,32 @@ async def test_for_who_has_gone_nothing_is_begun() -> None:
     with pytest.raises(ClientDisconnect):
         await unless_gone(line, work())
     assert not begun
+
+
+async def test_the_wait_of_who_has_gone_is_let_go_of_as_well() -> None:
+    """Nothing that was made for it is left, never awaited."""
+    body = f'<Wait xmlns="{ns.ACT}"/>'
+    message = f'<e:Envelope xmlns:e="{ns.S11}"><e:Body>{body}</e:Body></e:Envelope>'.encode()
+    line = Line()
+    line.hang_up()
+    headers = [(b"content-type", b"text/xml"), (b"content-length", str(len(message)).encode())]
+    scope = {"type": "http", "method": "POST", "path": "/activity/1", "headers": headers, CONNECTION: line}
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": message}
+
+    async def send(said: Message) -> None:
+        raise AssertionError(said)
+
+    manager: Any = SimpleNamespace(clock=lambda: NOON)
+    unused: Any = None
+    server = SoapServer(manager, Addresses("http://here"), 10_000, unused, Replies(unused), unused)
+    answer = await server.answer(Request(scope, receive), Principal("ada"), Resource.ACTIVITY, "1")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        await answer(scope, receive, send)
+        del answer
+    assert said == []
 
 
 async def test_a_server_that_stops_cancels_both() -> None:
