@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import create_engine, insert, select, text
 
+from tests import databases
 from tests.integration.house import ADA, BOB, House, until
 from tests.integration.statements import connection, statements
 from wsrf_activity.manager import Limits
 from wsrf_activity.manager.telling import Telling
 from wsrf_activity.model import changes, ns
+from wsrf_activity.model.activity import new_id
 from wsrf_activity.model.errors import (
     InitialTerminationTimeRejected,
     NoSuchActivity,
@@ -31,7 +33,7 @@ from wsrf_activity.model.events import Change, Event
 from wsrf_activity.model.identity import Principal
 from wsrf_activity.model.lifetime import Never
 from wsrf_activity.model.subscriptions import Consumer, Delivery, Expression, Kind, Policy, Pulled, SubscribeRequest
-from wsrf_activity.store import codec, tables
+from wsrf_activity.store import codec, open_database, tables
 from wsrf_activity.store.subscriptions import Subscriptions
 from wsrf_activity.testing.strategies import END, NOON
 
@@ -87,6 +89,7 @@ class TestSubscribe:
 
     async def test_from_the_beginning(self, house: House) -> None:
         activity_id = await house.running()
+        await until(lambda: _noted(house, activity_id))
         policy = Policy(from_sequence=1)
         made = await house.manager.subscriptions.subscribe(ADA, asked(policy=policy), activity_id)
         told = await read(house.manager.telling, made.id)
@@ -434,6 +437,29 @@ class TestPullPoints:
             await subscriptions.pulled(ADA, points[1].id)
         await house.manager.remover.reap(house.now)
         assert await house.manager.telling.subscriptions() == []
+
+
+async def test_who_has_begun_last_is_under_way_too(postgresql: databases.Cluster) -> None:
+    """A snapshot of PostgreSQL's does not show what has begun after all that has ended; its rows may have lower ids."""
+    with postgresql.database() as url:
+        database, engine = open_database(url), create_engine(url)
+        with engine.connect() as late, engine.connect() as early:
+            early.execute(text("SELECT pg_current_xact_id()"))
+            for connection in (late, early):
+                event = Event("ProgressReported", new_id(), "ada", 1, NOON, None, {})
+                connection.execute(insert(tables.event), {**codec.event_row(event), "sequence": 1})
+            early.commit()
+            seen = await database.read(lambda records: records.subscriptions.horizon())
+            assert seen.oldest_transaction < seen.next_transaction
+            late.commit()
+        engine.dispose()
+
+        async def over() -> bool:
+            horizon = await database.read(lambda records: records.subscriptions.horizon())
+            return horizon.oldest_transaction >= seen.next_transaction
+
+        await until(over)
+        await database.close()
 
 
 async def _settled(telling: Telling, owner: str, row: int) -> bool:

@@ -329,7 +329,8 @@ _WRITERS = text(
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _BE_A_WRITER = text("LOCK TABLE event IN ROW EXCLUSIVE MODE")
+#: A number of our own, which all that has one by now is below. A snapshot's upper end would not do: that is the last
+#: transaction that has ended, and what has begun after that one may be under way, with rows before the last of all.
 _SNAPSHOT = text(
-    "SELECT pg_snapshot_xmax(snapshot)::text::bigint, pg_snapshot_xmin(snapshot)::text::bigint "
-    "FROM pg_current_snapshot() AS snapshot"
+    "SELECT pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 )
