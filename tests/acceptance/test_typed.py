@@ -9,6 +9,7 @@ import pytest
 import zeep
 from lxml import etree
 
+from tests.acceptance.watching import Asked, eventually
 from tests.interfaces import SURVEY_NS, WORDS_NS
 from tests.server import Fault, Server, Wire, running
 from wsrf_activity.model import ns
@@ -200,17 +201,13 @@ def test_the_same_request_id_answers_with_the_same_value(wire: Wire) -> None:
 
 def test_who_hangs_up_has_started_it_all_the_same(server: Server) -> None:
     with server.client() as wire:
-        name = "<act:Name>left alone</act:Name>"
-        sent = wire.envelope(f'<s:slow xmlns:s="{SURVEY_NS}"/>', SYNC.format(name))
-        with pytest.raises(httpx.ReadTimeout):
-            wire.http.post(
-                f"{wire.base}/service/survey",
-                content=sent,
-                headers={"content-type": "text/xml"},
-                timeout=httpx.Timeout(30, read=0.5),
-            )
-        listed = wire.call("<act:ListActivities/>")
-        [left] = [each for each in listed if each.findtext(f"{ACT}Name") == "left alone"]
+        group = "<act:Group>left alone</act:Group>"
+        body, url = f'<s:slow xmlns:s="{SURVEY_NS}"/>', f"{wire.base}/service/survey"
+        leaving = Asked(wire, body, headers=SYNC.format(group), url=url)
+        listing = f"<act:ListActivities>{group}</act:ListActivities>"
+        eventually(lambda: len(wire.call(listing)) == 1)
+        leaving.hang_up()
+        [left] = wire.call(listing)
         activity_id = left.findtext(f"{ACT}ActivityId") or ""
         assert wire.property(activity_id, "Phase") in ("Queued", "Executing")
         aborted = wire.call("<act:Abort/>", activity_id)

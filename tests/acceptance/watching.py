@@ -98,15 +98,17 @@ class Life:
 class Asked:
     """A request that the server has, on a connection of its own, and whose answer is read when it is wanted."""
 
-    def __init__(self, wire: Wire, body: str, activity_id: str | None = None) -> None:
-        sent = wire.envelope(body)
+    def __init__(
+        self, wire: Wire, body: str, activity_id: str | None = None, *, headers: str = "", url: str | None = None
+    ) -> None:
+        sent = wire.envelope(body, headers)
         assert check_envelope(sent) == []
         self._wire = wire
-        at = urlsplit(wire.address(activity_id))
+        at = urlsplit(url or wire.address(activity_id))
         self._connection = http.client.HTTPConnection(str(at.hostname), at.port, timeout=TIMEOUT)
         kind = "text/xml" if wire.version == ns.S11 else "application/soap+xml"
-        headers = {"content-type": f"{kind}; charset=utf-8", "authorization": wire.http.headers["authorization"]}
-        self._connection.request("POST", at.path, sent, headers)
+        fields = {"content-type": f"{kind}; charset=utf-8", "authorization": wire.http.headers["authorization"]}
+        self._connection.request("POST", at.path, sent, fields)
 
     def __del__(self) -> None:
         """Hang up after a test that failed before it had the answer."""
@@ -120,6 +122,10 @@ class Asked:
     def answered(self) -> bool:
         """Say whether an answer has come, or the connection was closed."""
         return bool(select.select([self._connection.sock], [], [], 0)[0])
+
+    def hang_up(self) -> None:
+        """Leave before the answer."""
+        self._connection.close()
 
     def reply(self) -> etree._Element:
         """Wait for the answer and return the child of its Body; raises Fault."""

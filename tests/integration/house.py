@@ -137,6 +137,15 @@ class House:
         await until(lambda: (activity_id, attempt) in self.engine.runs)
         await until(lambda: self.held(activity_id))
 
+    async def stand(self, activity_id: str, count: int = 1) -> None:
+        """Return when so many wait for an activity and each of them has read it: they await what changes."""
+
+        def all_stand() -> bool:
+            there = self.manager._waiters._waiting.get(activity_id, ())
+            return sum(bool(waiter.future._callbacks) for waiter in there) == count
+
+        await until(all_stand)
+
     def held(self, activity_id: str) -> bool:
         attempt = self.manager._runner._attempts.get(activity_id)
         return attempt is not None and attempt.run is not None

@@ -6,6 +6,8 @@ import os
 import signal
 import stat
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,15 @@ from wsrf_activity.testing.engines import PATIENCE, fresh_job
 
 #: Waits for the gate to be opened, in a shell's words.
 AT_GATE = "read _ < gate"
+
+
+#: For work that ends at once when it is told to: it is not killed before it has, however slow the machine.
+LONG_GRACE = timedelta(minutes=5)
+
+
+def be_patient(engine: LocalEngine) -> None:
+    """Let what is started from now on have a long grace."""
+    engine.limits = replace(engine.limits, grace=LONG_GRACE)
 
 
 def nothing_said(_: Said) -> None:

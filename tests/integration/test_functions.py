@@ -14,7 +14,17 @@ from pathlib import Path
 import pytest
 
 from tests.integration.functions import MODULE, NAMESPACE, function_job
-from tests.integration.local_jobs import abort_all, ended, nothing_said, run_job, soon, supervisor_of, until, with_word
+from tests.integration.local_jobs import (
+    abort_all,
+    be_patient,
+    ended,
+    nothing_said,
+    run_job,
+    soon,
+    supervisor_of,
+    until,
+    with_word,
+)
 from wsrf_activity.author.preload import functions
 from wsrf_activity.engines import nursery
 from wsrf_activity.engines.base import Job, Lost, Report
@@ -177,10 +187,13 @@ async def _standing(engine: LocalEngine, job: Job) -> None:
 
 async def test_functions_are_aborted(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
     """Who never asks ends where it stands, who asks may return what it has, and who asks and goes on is killed."""
-    jobs = {name: function_job(tmp_path, module, name) for name in ("stands", "stands_async", "asks", "ignores")}
+    jobs = {name: function_job(tmp_path, module, name) for name in ("ignores", "stands", "stands_async", "asks")}
     (jobs["stands"].folder / "work").mkdir(parents=True)
     os.mkfifo(jobs["stands"].folder / "work" / "gate")
-    runs = {name: await engine.start(job, nothing_said) for name, job in jobs.items()}
+    runs = {}
+    for name, job in jobs.items():
+        runs[name] = await engine.start(job, nothing_said)
+        be_patient(engine)  # with all but the first, which would wait for the end of any grace
     for job in jobs.values():
         await _standing(engine, job)
     for run in runs.values():

@@ -16,12 +16,14 @@ import pytest
 from tests.integration.local_jobs import (
     AT_GATE,
     abort_all,
+    be_patient,
     ended,
     gated,
     nothing_said,
     open_gate,
     run_job,
     shell,
+    soon,
     until,
     with_word,
 )
@@ -200,7 +202,8 @@ async def test_the_whole_tree_ends(engine: LocalEngine, tmp_path: Path, how: str
     await until(lambda: ready.exists() and ready.stat().st_size == 3 and len(with_word(word)) >= 2)
     await (run.abort() if how == "abort" else run.set_limit(timedelta(seconds=0.01)))
     report = await ended(run)
-    assert (report.reason, report.exit_code) == ("aborted" if how == "abort" else how, 143)
+    assert report.reason == ("aborted" if how == "abort" else how)
+    assert report.exit_code in (143, 137)  # KILL comes after the grace, though the shell had no turn to die of TERM
     assert with_word(word) == []
 
 
@@ -223,6 +226,7 @@ async def test_who_forks_on_and_on_is_caught(engine: LocalEngine, tmp_path: Path
 
 
 async def test_work_that_obeys_may_tidy_up(engine: LocalEngine, tmp_path: Path) -> None:
+    be_patient(engine)
     job = shell(tmp_path, "trap 'echo tidy; exit 3' TERM; echo > ready; while :; do sleep 0.01; done")
     run = await engine.start(job, nothing_said)
     await until((job.folder / "work" / "ready").exists)
@@ -244,22 +248,23 @@ async def test_an_abort_after_the_end_harms_nobody(engine: LocalEngine, tmp_path
 
 
 async def test_the_limit_ends_work(engine: LocalEngine, tmp_path: Path) -> None:
+    be_patient(engine)
     job = replace(fresh_job(tmp_path, "sleep", "1000"), limit=timedelta(seconds=0.2))
     report = await run_job(engine, job)
     assert (report.reason, report.exit_code) == ("limit", 143)
     assert report.ended - report.started >= timedelta(seconds=0.2)
 
 
-@pytest.mark.parametrize("later", [None, timedelta(hours=1)])
-async def test_the_limit_can_be_extended(engine: LocalEngine, tmp_path: Path, later: timedelta | None) -> None:
-    job = replace(gated(tmp_path, AT_GATE), limit=timedelta(seconds=0.5))
-    run = await engine.start(job, nothing_said)
-    await run.set_limit(later)
-    outcome = asyncio.ensure_future(ended(run))
-    await asyncio.wait([outcome], timeout=0.7)  # beyond the first limit
-    assert not outcome.done()
-    await open_gate(job)
-    assert (await outcome).reason == "exited"
+async def test_the_limit_can_be_extended(engine: LocalEngine, tmp_path: Path) -> None:
+    """Beyond the first limit another one's work has ended, which had the same and began later."""
+    jobs = [replace(gated(tmp_path, AT_GATE), limit=timedelta(seconds=3)) for _ in range(3)]
+    runs = [await engine.start(job, nothing_said) for job in jobs[:2]]
+    for run, later in zip(runs, (None, timedelta(hours=1)), strict=True):
+        await run.set_limit(later)
+    assert (await ended(await engine.start(jobs[2], nothing_said))).reason == "limit"
+    for job, run in zip(jobs, runs, strict=False):
+        await open_gate(job)
+        assert (await ended(run)).reason == "exited"
 
 
 async def test_one_program_cannot_fill_the_disk(capped: LocalEngine, tmp_path: Path) -> None:
@@ -419,4 +424,4 @@ async def test_work_whose_folder_was_removed_ends(engine: LocalEngine, tmp_path:
     run = await engine.start(job, nothing_said)
     shutil.rmtree(job.folder)
     await run.abort()
-    await asyncio.wait_for(run.outcome(), 20)
+    await soon(run.outcome())

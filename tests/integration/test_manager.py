@@ -143,8 +143,7 @@ class TestWait:
         later = asyncio.create_task(wait(ADA, activity_id, beyond, None))
         whenever = asyncio.create_task(wait(ADA, activity_id, replace(beyond, since_version=None), None))
         executing = asyncio.create_task(house.wait(activity_id, Phase.EXECUTING))
-        await until(lambda: len(house.manager._waiters._waiting[activity_id]) == 3)
-        await house.get(activity_id)
+        await house.stand(activity_id, 3)
         await house.manager.modify(ADA, activity_id, lambda old: changes.modified(old, replace(old, name="n")))
         for task in (later, whenever):
             changed, timed_out = await task

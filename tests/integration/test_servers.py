@@ -62,12 +62,6 @@ async def noted(house: House, activity_id: str) -> bool:
     return (await house.get(activity_id)).engine_job is not None
 
 
-async def stands(house: House, activity_id: str) -> None:
-    """Return when somebody waits there who has read the activity."""
-    await until(lambda: activity_id in house.manager._waiters.awaited())
-    await house.get(activity_id)
-
-
 async def test_a_wait_sees_what_another_server_does(pair: tuple[House, House]) -> None:
     accepts, works = pair
     activity_id = await accepts.create()
@@ -76,7 +70,7 @@ async def test_a_wait_sees_what_another_server_does(pair: tuple[House, House]) -
     await until(lambda: noted(works, activity_id))
     known = await accepts.get(activity_id)
     change = waiting(accepts, activity_id, Condition(frozenset(), change=True, since_version=known.version))
-    await stands(accepts, activity_id)
+    await accepts.stand(activity_id, 2)
     await works.manager.ledger.change(activity_id, lambda old, now: changes.warn(old, now, "so far"))
     changed, timed_out = await change
     assert ([error.description for error in changed.errors], timed_out) == (["so far"], False)
@@ -89,7 +83,7 @@ async def test_a_wait_hears_that_its_activity_is_gone(pair: tuple[House, House])
     accepts, works = pair
     activity_id = await works.running()
     wait = waiting(accepts, activity_id, Condition())
-    await stands(accepts, activity_id)
+    await accepts.stand(activity_id)
     await works.manager.destroy(ADA, activity_id)
     with pytest.raises(NoSuchActivity):
         await wait
@@ -113,7 +107,7 @@ async def test_after_a_lost_connection_all_look_anew(pair: tuple[House, House], 
     accepts.database._listener._heard = lambda notices: heard(notices) if notices is None else None  # type: ignore[attr-defined]  # of PostgreSQL's only
     activity_id = await works.running()
     wait = waiting(accepts, activity_id, Condition())
-    await stands(accepts, activity_id)
+    await accepts.stand(activity_id)
     works.engine.finish(activity_id)
     await works.wait(activity_id)
     assert not wait.done()
@@ -214,7 +208,7 @@ class TestLeases:
         accepts, works = pair
         aborted, destroyed = await works.running(), await works.running()
         wait = waiting(accepts, destroyed, Condition())
-        await stands(accepts, destroyed)
+        await accepts.stand(destroyed)
         ended = await accepts.manager.abort(ADA, aborted, "enough")
         assert (ended.phase, [error.description for error in ended.errors]) == (Phase.ABORTED, ["enough"])
         await accepts.manager.destroy(ADA, destroyed)

@@ -21,6 +21,11 @@ _LAST = ("StatusChanged/Completed", "StatusChanged/Failed", "StatusChanged/Abort
 def terminal_events(server: Server) -> list[str]:
     """Return what is wrong with the log: each activity that has ended has one last event, and no other has one."""
     with database(server).connect() as connection:
+        # All at one moment: what is forgotten between two looks would be there in one and not in the other.
+        if server.database:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        else:
+            connection.exec_driver_sql("BEGIN")
         phases = {row.id: row.phase for row in connection.execute(select(tables.activity))}
         events = connection.execute(select(tables.event).order_by(tables.event.c.id)).all()
         departed = set(connection.execute(select(tables.departed.c.activity_id)).scalars())

@@ -16,7 +16,7 @@ from wsrf_activity.engines.base import CannotStart, Engine, Failure, Job, Lost, 
 from wsrf_activity.model.activity import Progress, new_id
 
 BROKEN = Failure("Broken", "it broke", "here\nand there")  #: what a job that fails says of it
-PATIENCE = 20.0  #: seconds that any test waits for what must happen
+PATIENCE = 60.0  #: seconds that any test waits for what must happen, on a machine that is busy
 
 
 class EngineContract:
