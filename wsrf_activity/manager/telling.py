@@ -37,6 +37,7 @@ class Telling:
         self._logs = ActivityLogs(database)
         self._owners: dict[str, OwnerLog] = {}
         self._horizon = _SettledLog()
+        self._looking = asyncio.Lock()
         self._told: dict[str, _Told] = {}
         self._failing: set[str] = set()
         self._something = asyncio.Event()
@@ -198,7 +199,7 @@ class Telling:
         self._failing -= well
 
     async def _settle(self) -> None:
-        settled = self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
+        settled = await self._look()
         for owner_log in list(self._owners.values()):
             for activity_id in await owner_log.settle(settled or 0):
                 self.unsaid(activity_id, owner_log.owner)
@@ -208,15 +209,24 @@ class Telling:
     async def _settled(self) -> int | None:
         """Return how far the log is settled by now; None where others on the same PostgreSQL write for long."""
         for _ in range(_LOOKS):
-            found = self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
+            found = await self._look()
             if found is not None:
                 return found
             await asyncio.sleep(_SOON)
         return None
 
+    async def _look(self) -> int | None:
+        """Look at what is under way, one look after the other; return how far the log is settled, None if not known."""
+        async with self._looking:
+            return self._horizon.settled(await self._database.read(lambda records: records.subscriptions.horizon()))
+
 
 class _SettledLog:
-    """How far the log is settled: up to a row that was the last when every transaction under way now had not begun."""
+    """How far the log is settled: up to a row that was the last when nobody wrote, or all who wrote then have ended.
+
+    The numbers of transactions do not tell: to a snapshot of PostgreSQL one that has a number above those of all that
+    have ended looks like one that has not begun, and it may hold a lower id than what is there.
+    """
 
     def __init__(self) -> None:
         self.last = 0
@@ -224,14 +234,18 @@ class _SettledLog:
         self._pending: Horizon | None = None
 
     def settled(self, seen: Horizon) -> int | None:
-        """Take another look into account and return the id up to which nothing can appear any more, once known."""
+        """Take a later look into account and return the id up to which nothing can appear any more, once known."""
         self.last = seen.last
-        if seen.oldest_transaction >= seen.next_transaction:  # nothing is under way, as always on SQLite
+        if not seen.writers:  # as always on SQLite
             self._settled, self._pending = seen.last, None
         elif self._pending is None:
             self._pending = seen
-        elif seen.oldest_transaction >= self._pending.next_transaction:
-            self._settled, self._pending = self._pending.last, seen
+        else:
+            left = set(self._pending.writers).intersection(seen.writers)
+            if left:
+                self._pending = Horizon(self._pending.last, left)
+            else:
+                self._settled, self._pending = self._pending.last, seen
         return self._settled
 
 

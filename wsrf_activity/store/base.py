@@ -22,8 +22,7 @@ class Horizon(NamedTuple):
     """How far the log is settled. Rows of a transaction that is under way may still appear before later ones."""
 
     last: int  #: the id of the last row that there is
-    next_transaction: int  #: every transaction from here on began after ``last`` was there
-    oldest_transaction: int  #: every one before here has ended
+    writers: Collection[str]  #: the transactions under way, looked at after ``last``, that may have a lower one
 
 
 class Database(Protocol):
@@ -201,7 +200,7 @@ class Subscriptions(Protocol):
         """Return the ids beyond one of the events of all of an owner's activities, and whose they are, in order."""
 
     def horizon(self) -> Horizon:
-        """Return how far the log is settled; with one writer at a time that is ``Horizon(last, 0, 0)``."""
+        """Return how far the log is settled; with one writer at a time that is ``Horizon(last, ())``."""
 
     def writers(self) -> Collection[str]:
         """Return the transactions that have written to the log and are under way; none with one writer at a time."""

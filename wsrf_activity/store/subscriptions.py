@@ -133,11 +133,8 @@ class Subscriptions:
 
     def horizon(self) -> Horizon:
         """Return how far the log is settled; on SQLite, which has one writer, whatever there is."""
-        last = self.last(None)
-        if self._connection.dialect.name == "sqlite":
-            return Horizon(last, 0, 0)
-        row = self._connection.execute(_SNAPSHOT).one()
-        return Horizon(last, int(row[0]), int(row[1]))
+        last = self.last(None)  # first: whoever has a lower id and is not to be seen here holds its lock by now
+        return Horizon(last, self.writers())
 
     def writers(self) -> Collection[str]:
         """Return the transactions that have written to the log and are under way; on SQLite, which has one, none."""
@@ -329,8 +326,3 @@ _WRITERS = text(
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
 )
 _BE_A_WRITER = text("LOCK TABLE event IN ROW EXCLUSIVE MODE")
-#: A number of our own, which all that has one by now is below. A snapshot's upper end would not do: that is the last
-#: transaction that has ended, and what has begun after that one may be under way, with rows before the last of all.
-_SNAPSHOT = text(
-    "SELECT pg_current_xact_id()::text::bigint, pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-)

@@ -73,7 +73,7 @@ class Logging(Subject):
         last, before_first, before_second = await database.read(places)
         assert before_first == 0 < last == before_second
         horizon = await database.read(lambda records: records.subscriptions.horizon())
-        assert horizon.last == last
+        assert (horizon.last, list(horizon.writers)) == (last, [])
         assert await database.read(lambda records: list(records.subscriptions.writers())) == []
 
 
