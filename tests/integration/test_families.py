@@ -118,6 +118,15 @@ class TestSets:
         assert {(await house.get(each)).terminates for each in members} == {over.terminates}
         await until(lambda: house.manager.running == 0)
 
+    async def test_a_set_does_not_end_before_a_member(self, house: House) -> None:
+        """Though the change of the last one may have been asked for before the others'."""
+        parent, members = await a_set(house, 2)
+        house.now = last = house.now + timedelta(seconds=10)
+        await house.manager.abort(ADA, members[0])
+        house.now -= timedelta(seconds=5)
+        await house.manager.abort(ADA, members[1])
+        assert (await house.wait(parent)).ended == (await house.get(members[0])).ended == last
+
     async def test_each_value_is_a_member(self, house: House) -> None:
         parent = await house.create(command=None, service="each", parameters={"text": ("a b", "c", "a b")}, input=b"in")
         members = await house.manager.members(ADA, parent)

@@ -64,6 +64,8 @@ class Family:
             self.changed[old.id] = old  # perhaps an earlier try has changed it, whose commit was not answered
             return new
         if new.phase.ended and not old.phase.ended:
+            if new.members is not None:
+                self._come_after_members(new.id)
             new = families.own_end(old, new, self._now)
         let_go = _starts_over(old, new)
         ends_members = new.gathering and not new.phase.ended and families.ended_by(new) is not None
@@ -151,8 +153,15 @@ class Family:
         if has.total + join > families.MAX_MEMBERS:
             joining, join, wrong = [], 0, (_too_many(joining[0], self._now),)
         counted = families.tally(old, ended, join, self._now)
+        if counted.phase.ended:
+            self._come_after_members(old.id)
+            counted = families.tally(old, ended, join, self._now)
         self._insert([replace(e, parent=e.parent or old.id, terminates=old.terminates) for e in joining])
         self._end(old, changes.with_errors(counted, wrong))
+
+    def _come_after_members(self, parent_id: str) -> None:
+        """Let nobody end before a member: a change that was asked for earlier may be the one that is made last."""
+        self._now = max(self._now, self._records.families.last_end(parent_id) or self._now)
 
     def _tell_dependants(self, ended: Sequence[Activity]) -> None:
         """Release those that have waited for one of these, or end them with it."""

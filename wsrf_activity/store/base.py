@@ -259,6 +259,9 @@ class Families(Protocol):
     def below(self, activity_ids: Sequence[str]) -> Sequence[str]:
         """Return all members of these, and theirs: the deepest first."""
 
+    def last_end(self, parent: str) -> datetime | None:
+        """Return when the last of those members ended that have ended."""
+
     def members(
         self, parent: str, after: tuple[datetime, str] | None = None, limit: int | None = None
     ) -> Sequence[Activity]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
 
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.phases import LIVE
@@ -44,6 +44,11 @@ class Families:
     def below(self, activity_ids: Sequence[str]) -> list[str]:
         """Return all members, and theirs: the deepest first."""
         return [each for level in self._below(activity_ids, live=False) for each in level]
+
+    def last_end(self, parent: str) -> datetime | None:
+        """Return when the last of those members ended that have ended."""
+        found: datetime | None = _LAST_END.scalar(self._connection, {"of": parent})
+        return found
 
     def _below(self, activity_ids: Sequence[str], *, live: bool) -> list[list[str]]:
         levels: list[list[str]] = []
@@ -125,6 +130,7 @@ _LOCK = Prepared(_THESE.order_by(activities.c.id).with_for_update())
 _IDS_BELOW = select(activities.c.id).where(among(activities.c.parent, "ids"))
 _MEMBERS = Prepared(_IDS_BELOW)
 _LIVE_MEMBERS = Prepared(_IDS_BELOW.where(or_(*(activities.c.phase == each.value for each in sorted(LIVE)))))
+_LAST_END = Prepared(select(func.max(activities.c.ended).label("last")).where(activities.c.parent == bindparam("of")))
 _ADD_NEEDS = Prepared(insert(need).values(bound(need)).inline())
 _DEPENDANTS = Prepared(select(need).where(among(need.c.needs, "ids")))
 _COMPLETED = Prepared(delete(need).where(among(need.c.needs, "ids")))
