@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, insert, select, text
 
-from tests import databases
 from tests.integration.house import ADA, BOB, House, until
 from tests.integration.statements import connection, statements
 from wsrf_activity.manager import Limits
