@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from wsrf_activity.engines import descriptors, processes, supervisor, zygote
+from wsrf_activity.engines import descriptors, openfiles, processes, supervisor, zygote
 from wsrf_activity.engines.forking import PLACES
 from wsrf_activity.engines.order import Order
 
@@ -207,6 +207,7 @@ class Nursery:
                     stderr=subprocess.DEVNULL,
                     start_new_session=True,
                 )
+            openfiles.give_usual(self._zygote.pid)
             if self._loads:
                 asyncio.get_running_loop().add_reader(self._control.fileno(), self._hear)
         return self._control

@@ -14,6 +14,7 @@ from types import FrameType
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from wsrf_activity.engines import openfiles
 from wsrf_activity.manager import Manager, Publishing, Rules
 from wsrf_activity.manager.slots import Slots
 from wsrf_activity.model.addresses import Addresses, Described
@@ -60,6 +61,7 @@ async def serve_here(
     When requests are answered ``answers`` is called. ``slots`` are those of one process among several. Raises
     SettingsError where the database cannot be used.
     """
+    openfiles.raise_limit()
     callbacks = Callbacks(settings.callbacks)
     engines = make_engines(settings.engines, settings.work)
     prepare(engines, settings.services.values())
