@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.house import House
+from tests.integration.kinship import SERVICES
 from wsrf_activity.manager import running
 
 
@@ -32,3 +33,13 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look for lost work at once."""
     monkeypatch.setattr(running, "_RETRY", 0.001)
     monkeypatch.setattr(running, "_PAUSES", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture
+def services(request: pytest.FixtureRequest) -> None:
+    """Have the services of kinship, and room for all that is started."""
+    for name in ("house", "small"):
+        if name in request.fixturenames:
+            house: House = request.getfixturevalue(name)
+            house.services.update(SERVICES)
+            house.manager._runner._slots.parallel = 8

@@ -10,7 +10,7 @@ import pytest
 
 from tests import databases
 from tests.integration.house import ADA, House
-from tests.integration.test_families import SERVICES, spawned
+from tests.integration.kinship import SERVICES, spawned
 from tests.integration.test_servers import ACCEPTS_ONLY
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, Members

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.integration.house import ADA, House, until
-from tests.integration.test_families import SERVICES, spawned, wishes
+from tests.integration.kinship import SERVICES, spawned, wishes
 from wsrf_activity.manager import running
 from wsrf_activity.model.activity import Members, new_id
 from wsrf_activity.model.phases import ErrorStatus, Phase
