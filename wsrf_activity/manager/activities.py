@@ -197,7 +197,7 @@ class Manager:
                     return self._visible(caller, known), False
             del activity, known  # thousands may wait
             loop = asyncio.get_running_loop()
-            timer = loop.call_later(seconds, _time_out, waiter.future)
+            timer = loop.call_later(seconds, waiter.time_out)
             try:
                 changed = await waiter.future
             finally:
@@ -395,8 +395,3 @@ class Manager:
 
 def _members(parent: str, after: tuple[datetime, str] | None, limit: int, records: Records) -> Sequence[Activity]:
     return records.families.members(parent, after, limit)
-
-
-def _time_out(future: "asyncio.Future[Activity | None]") -> None:
-    if not future.done():
-        future.set_result(None)

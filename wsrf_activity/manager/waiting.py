@@ -31,7 +31,7 @@ class Condition:
 
 @dataclass(slots=True, eq=False)
 class Waiter:
-    """One Wait under way. Its future has the activity, or None where the activity is gone or the server stops.
+    """One Wait under way. Its future has the activity, or None where it is gone, time is up or the server stops.
 
     It stands in line for as long as it is entered.
     """
@@ -52,6 +52,11 @@ class Waiter:
         line.discard(self)
         if not line:
             del self.line[self.activity_id]
+
+    def time_out(self) -> None:
+        """Wait no longer."""
+        if not self.future.done():
+            self.future.set_result(None)
 
 
 class Waiters:
