@@ -146,6 +146,10 @@ class House:
 
         await until(all_stand)
 
+    async def asked(self, count: int) -> None:
+        """Wait until the engine was asked for so many starts."""
+        await until(lambda: len(self.engine.asked) >= count)
+
     def held(self, activity_id: str) -> bool:
         attempt = self.manager._runner._attempts.get(activity_id)
         return attempt is not None and attempt.run is not None

@@ -71,11 +71,11 @@ class TestSlots:
         house.manager._runner._slots.parallel = 1
         house.manager._runner.wake()
         for number in range(len(callers)):
-            await until(lambda: len(house.engine.asked) > number)  # noqa: B023
+            await house.asked(number + 1)
             activity_id = house.engine.asked[number][0]
             await house.begun(activity_id)
             house.engine.finish(activity_id)
-            await until(lambda: not house.manager._runner._attempts or len(house.engine.asked) > number + 1)  # noqa: B023
+        await until(lambda: not house.manager._runner._attempts)
         assert "".join(owners[activity_id][0] for activity_id, _ in house.engine.asked) == wanted
 
     async def test_the_next_begins_before_the_end_is_written(
@@ -94,7 +94,7 @@ class TestSlots:
 
         monkeypatch.setattr(writer, "change", held)
         for number in range(3):
-            await until(lambda: len(house.engine.asked) == number + 1)  # noqa: B023
+            await house.asked(number + 1)
             activity_id = house.engine.asked[number][0]
             await house.begun(activity_id)
             house.engine.finish(activity_id)

@@ -140,7 +140,7 @@ class TestGroupCommit:
 
     async def test_one_commit_for_many(self, database: Database) -> None:
         commits: list[object] = []
-        sqlalchemy.event.listen(database._engine, "commit", commits.append)  # type: ignore[attr-defined]
+        sqlalchemy.event.listen(database._engine, "commit", commits.append)  # type: ignore[attr-defined]  # of all of ours
         many = [new() for _ in range(100)]
         await self.together(database, *(lambda records, each=each: records.insert(each, ()) for each in many))
         assert len(commits) <= 4
