@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -14,6 +15,7 @@ from wsrf_activity.model.addresses import Addresses, Described, Resource, is_id,
 from wsrf_activity.model.errors import NoSuchActivity, NoSuchPullPoint, NoSuchSubscription
 from wsrf_activity.soap import actions, contract
 from wsrf_activity.soap.faults import MAX_TEXT, SoapProblem, addressing
+from wsrf_activity.soap.markup import namespace_of
 
 #: Our reference parameters, by what they name.
 REFERENCES = {
@@ -33,6 +35,8 @@ _UNDERSTOOD = frozenset(f"{{{namespace}}}{name}" for namespace in _NAMESPACES fo
 _ANONYMOUS = {ns.WSA: ns.WSA_ANONYMOUS, ns.WSA04: ns.WSA04_ANONYMOUS}
 #: Of either version in messages of the other, and as Apache Muse writes it: all of them mean the connection.
 _BACK = frozenset({*_ANONYMOUS.values(), f"{ns.WSA}/role/anonymous"})
+#: The children of an endpoint reference that hold header blocks for messages to it.
+_HOLDERS = {ns.WSA: ("ReferenceParameters",), ns.WSA04: ("ReferenceProperties", "ReferenceParameters")}
 _MAX_PARAMETERS = 1 << 16  #: bytes of the reference parameters of an endpoint, which are kept until it is answered
 _WHITE = re.compile(r"[ \t\r\n]+")
 _USUAL = re.compile(r"(?:urn:|uuid:|https?://)[A-Za-z0-9:._/-]*")
@@ -90,13 +94,19 @@ class Headers:
 
         ``resource`` is of what kind the address is that the message came to. Raises NotFound where they do not.
         """
-        found = (None if in_url is None else (resource, in_url), read_resource(self.to) if self.to else None)
-        named = {place for place in found if place is not None} | self.references
-        if len(named) > 1 or any(kind is not resource for kind, _ in named):
+        named = {*self.references}
+        if in_url is not None:
+            named.add((resource, in_url))
+        if self.to and (found := read_resource(self.to)):
+            named.add(found)
+        if not named:
+            return None
+        kind, identifier = named.pop()
+        if named or kind is not resource:
             raise UNKNOWN[resource]("the address and the reference parameter name different things; send one of them")
-        if not all(is_id(identifier) for _, identifier in named):
+        if not is_id(identifier):
             raise UNKNOWN[resource]
-        return next((identifier for _, identifier in named), None)
+        return identifier
 
     def endpoint(self, fault: bool) -> Endpoint:
         """Return where the reply, or the fault, goes (WS-Addressing 1.0 Core, section 3.4)."""
@@ -114,7 +124,7 @@ def understood(block: etree._Element) -> bool:
 
 def is_addressing(block: etree._Element) -> bool:
     """Whether a header block is one of WS-Addressing, which needs others beside it."""
-    return etree.QName(block).namespace in _NAMESPACES
+    return namespace_of(block) in _NAMESPACES
 
 
 def read(blocks: Iterable[etree._Element]) -> Headers:
@@ -127,18 +137,17 @@ def read(blocks: Iterable[etree._Element]) -> Headers:
     references: set[tuple[Resource, str]] = set()
     problem: SoapProblem | None = None
     for block in blocks:
-        name = etree.QName(block)
+        namespace, name = namespace_of(block), block.tag.rpartition("}")[2]
         if block.tag in _NAMED_BY:
             references.add((_NAMED_BY[block.tag], _text(block) or ""))
-        elif name.namespace in _NAMESPACES:
-            version = version or name.namespace
-            if name.namespace != version:
+        elif namespace in _NAMESPACES:
+            version = version or namespace
+            if namespace != version:
                 problem = addressing("headers of two versions of WS-Addressing", version, _invalid_header(version))
-            elif name.localname in found and name.localname in _SINGLE:
-                reason = f"more than one wsa:{name.localname} header"
-                problem = invalid(version, reason, "InvalidCardinality", name.localname)
+            elif name in found and name in _SINGLE:
+                problem = invalid(version, f"more than one wsa:{name} header", "InvalidCardinality", name)
             else:
-                found[name.localname] = block
+                found[name] = block
     if version is None:
         return Headers(references=frozenset(references)) if references else NO_HEADERS
     return _headers(version, found, frozenset(references), problem)
@@ -162,7 +171,8 @@ def _headers(
     if headers.message_id and not _is_uri(headers.message_id):
         what = invalid(version, "wsa:MessageID is not a URI", None, "MessageID")
         headers = replace(headers, problem=what, message_id=None)  # it could not be repeated in a valid message
-    return replace(headers, problem=problem or headers.problem or _problem(headers, version))
+    problem = problem or headers.problem or _problem(headers, version)
+    return headers if problem is None else replace(headers, problem=problem)
 
 
 def _problem(headers: Headers, version: str) -> SoapProblem | None:
@@ -203,8 +213,8 @@ def check_action(headers: Headers, soap_action: str | None, expected: str | None
 
 def reply_headers(
     headers: Headers, action: str, endpoint: Endpoint | None = None, *, owed: bool = False
-) -> list[etree._Element]:
-    """Return the headers of a reply, or of one to another ``endpoint`` than the connection.
+) -> list[bytes]:
+    """Return the headers of a reply, or of one to another ``endpoint`` than the connection, as they are sent.
 
     A request without a MessageID has none in its reply, since strict clients know none then, unless they are ``owed``
     because another block needs them.
@@ -218,7 +228,7 @@ def reply_headers(
         "MessageID": f"urn:uuid:{uuid.uuid4()}",
         "RelatesTo": headers.message_id or ns.WSA_UNSPECIFIED,
     }
-    return [_block(version, name, text) for name, text in values.items()]
+    return [f'<wsa:{name} xmlns:wsa="{version}">{escape(text)}</wsa:{name}>'.encode() for name, text in values.items()]
 
 
 def endpoint_reference(
@@ -296,10 +306,14 @@ def _describe(element: etree._Element, addresses: Addresses, resource: Resource,
 
 def read_endpoint(element: etree._Element, version: str, to_be: str) -> Endpoint:
     """Read an endpoint reference; ``to_be`` is the version of the messages that will be sent there."""
-    address = _text(element.find(f"{{{version}}}Address")) or ""
-    names = ("ReferenceParameters",) if version == ns.WSA else ("ReferenceProperties", "ReferenceParameters")
-    holders = element.iterchildren(*(f"{{{version}}}{name}" for name in names))
-    return Endpoint(address, tuple(_parameter(child, to_be) for holder in holders for child in holder))
+    address, parameters = None, list[bytes]()
+    for child in element:
+        name = child.tag.rpartition("}")[2] if namespace_of(child) == version else ""
+        if name == "Address" and address is None:
+            address = _text(child)
+        elif name in _HOLDERS[version]:
+            parameters += [_parameter(each, to_be) for each in child]
+    return Endpoint(address or "", tuple(parameters))
 
 
 def _endpoint(block: etree._Element | None, version: str) -> Endpoint | None:
@@ -315,7 +329,7 @@ def _parameter(element: etree._Element, version: str) -> bytes:
     keep its whole message.
     """
     marked = f"{{{version}}}IsReferenceParameter"
-    if etree.QName(element).namespace in _NAMESPACES:
+    if is_addressing(element):
         return b""
     before = element.get(marked)
     if version == ns.WSA:

@@ -1,7 +1,6 @@
 """The SOAP envelope, 1.1 and 1.2 alike: taken apart on the way in, put together on the way out."""
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +28,11 @@ class Version:
         self.role_attribute = f"{{{namespace}}}{'role' if self.is_12 else 'actor'}"
         self.must_understand = f"{{{namespace}}}mustUnderstand"
         self.envelope, self.header, self.body = (f"{{{namespace}}}{name}" for name in ("Envelope", "Header", "Body"))
+        soap = self.prefix
+        #: What stands around header blocks and body, as text: elements of it would be made anew for each message.
+        self.beginning = f'{markup.DECLARATION}<{soap}:Envelope xmlns:{soap}="{namespace}">'.encode()
+        self.before_headers, self.behind_headers = f"<{soap}:Header>".encode(), f"</{soap}:Header>".encode()
+        self.before_body, self.end = f"<{soap}:Body>".encode(), f"</{soap}:Body></{soap}:Envelope>".encode()
 
 
 SOAP11 = Version(ns.S11, "text/xml", frozenset({"", "http://schemas.xmlsoap.org/soap/actor/next"}))
@@ -46,6 +50,26 @@ class Envelope:
     version: Version
     headers: tuple[etree._Element, ...]  #: the blocks that are for us
     body: etree._Element  #: the one child of Body
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message that is to be sent, whose body is not yet written: binary content may be taken out of it before."""
+
+    version: Version
+    headers: tuple[bytes, ...]  #: the blocks, each with all namespaces that it uses
+    body: etree._Element  #: the child of Body
+
+    def written(self, parameters: tuple[bytes, ...] = ()) -> bytes:
+        """Return it in UTF-8, with reference parameters, as they were written, behind its other header blocks.
+
+        As elements the parameters would lose the namespaces that only their text uses. A message without headers gets
+        none. The body, written by itself, declares whatever it uses.
+        """
+        version = self.version
+        header = (version.before_headers, *self.headers, *parameters, version.behind_headers) if self.headers else ()
+        body = etree.tostring(self.body, encoding="utf-8", xml_declaration=False, with_tail=False)
+        return b"".join((version.beginning, *header, version.before_body, body, version.end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,30 +138,6 @@ def not_understood(block: etree._Element, version: Version) -> SoapProblem:
         headers = (notice,)
     reason = f"header block {name.text} must be understood, and is not"
     return SoapProblem(Fault(code=MUST_UNDERSTAND, reason=reason, action=ns.SOAP_FAULT_ACTION, headers=headers))
-
-
-def message(version: Version, headers: Iterable[etree._Element], body: etree._Element) -> etree._Element:
-    """Put a message together."""
-    envelope = etree.Element(version.envelope, nsmap={version.prefix: version.namespace})
-    blocks = list(headers)
-    if blocks:
-        etree.SubElement(envelope, version.header).extend(blocks)
-    etree.SubElement(envelope, version.body).append(body)
-    return envelope
-
-
-def write(message: etree._Element, version: Version, parameters: tuple[bytes, ...] = ()) -> bytes:
-    """Return a message in UTF-8, with reference parameters, as they were written, behind its other header blocks.
-
-    The first end of a Header is that of the message: what our own blocks have for content is escaped. As elements the
-    parameters would lose the namespaces that only their text uses. A message without headers gets none.
-    """
-    written = markup.write(message)
-    if not parameters:
-        return written
-    end = f"</{version.prefix}:Header>".encode()
-    before, found, after = written.partition(end)
-    return b"".join((before, *parameters, end, after)) if found else written
 
 
 def fault_body(version: Version, fault: Fault) -> etree._Element:

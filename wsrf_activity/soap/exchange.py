@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from lxml import etree
 from starlette.requests import Request
 from starlette.responses import Response
 
-from wsrf_activity.soap import addressing, contract, envelope, mtom
+from wsrf_activity.soap import addressing, contract, mtom
 from wsrf_activity.soap.compression import compressed
-from wsrf_activity.soap.envelope import SOAP11, SOAP12, Verbatim
+from wsrf_activity.soap.envelope import SOAP11, SOAP12, Outgoing, Verbatim
 from wsrf_activity.soap.places import Place
 from wsrf_activity.soap.replies import ON_THE_CONNECTION
 
@@ -47,16 +46,15 @@ class Exchange:
         return self.media_type == mtom.MEDIA_TYPE or mtom.XOP_TYPE in self.request.headers.get("accept", "")
 
 
-def response(exchange: Exchange, message: etree._Element, status: int, parameters: tuple[bytes, ...]) -> Response:
+def response(exchange: Exchange, message: Outgoing, status: int, parameters: tuple[bytes, ...]) -> Response:
     """Return a message as the client reads it: packed or compressed where it says that it can."""
-    version = exchange.version
-    packed = mtom.write(message, version, parameters) if exchange.takes_parts else None
+    packed = mtom.write(message, parameters) if exchange.takes_parts else None
     if packed is not None:
         content_type, body = packed
         return Response(body, status, headers={"content-type": content_type})
-    written = envelope.write(message, version, parameters)
+    written = message.written(parameters)
     if exchange.verbatim is not None:
         written = exchange.verbatim.put(written)
     # In capital letters, since Ruby's REXML loses the beginning of a document that it is told to be in utf-8.
-    plain = Response(written, status, media_type=f"{version.media_type}; charset=UTF-8")
+    plain = Response(written, status, media_type=f"{message.version.media_type}; charset=UTF-8")
     return compressed(plain, exchange.request)

@@ -12,6 +12,7 @@ from wsrf_activity.model.errors import Refused, TooLarge
 MAX_MARKS = 100_000  #: elements that one message may have
 MAX_ATTRIBUTES = 20_000  #: and attributes, declarations of namespaces among them
 MAX_DEPTH = 100  #: of nested elements
+DECLARATION = "<?xml version='1.0' encoding='utf-8'?>\n"  #: what every message that is written begins with
 
 #: What may stand before the root element. Nothing is given back once it is matched, else white space alone costs
 #: a hundred times its size.
@@ -182,6 +183,11 @@ def _walk(root: etree._Element, *, deep: bool) -> set[str]:
 
 def _too_deep() -> TooLarge:
     return TooLarge(f"a message may be nested at most {MAX_DEPTH} deep")
+
+
+def namespace_of(element: etree._Element) -> str:
+    """Return the namespace of an element's name, empty for none; a QName made of it takes five times as long."""
+    return element.tag.rpartition("}")[0][1:]
 
 
 def names_in_scope(element: etree._Element) -> dict[str, str]:

@@ -21,8 +21,7 @@ from wsrf_activity.model import ns
 from wsrf_activity.model.addresses import Addresses
 from wsrf_activity.model.errors import Refused, TooLarge
 from wsrf_activity.model.listing import Upload
-from wsrf_activity.soap import envelope
-from wsrf_activity.soap.envelope import VERSIONS, Version
+from wsrf_activity.soap.envelope import VERSIONS, Outgoing
 
 MEDIA_TYPE: Final = "multipart/related"
 XOP_TYPE: Final = "application/xop+xml"
@@ -184,13 +183,14 @@ async def include(
     return uploads
 
 
-def write(message: etree._Element, version: Version, parameters: tuple[bytes, ...]) -> tuple[str, bytes] | None:
+def write(message: Outgoing, parameters: tuple[bytes, ...]) -> tuple[str, bytes] | None:
     """Return content type and body of a reply whose binary content travels beside it; None where it has none.
 
-    ``parameters`` are the reference parameters of the endpoint that is answered, as `envelope.write` takes them.
+    ``parameters`` are the reference parameters of the endpoint that is answered, as ``message`` takes them.
     """
     parts: list[tuple[str, bytes]] = []
-    for element in message.iter(*_BINARY):
+    version = message.version
+    for element in message.body.iter(*_BINARY):
         name = f"{uuid.uuid4()}@wsrf-activity"
         parts.append((name, base64.b64decode(element.text or "")))
         element.text = None
@@ -199,7 +199,7 @@ def write(message: etree._Element, version: Version, parameters: tuple[bytes, ..
         return None
     boundary, start = f"part-{uuid.uuid4()}", "envelope@wsrf-activity"
     root_type = f'{XOP_TYPE}; charset=utf-8; type="{version.media_type}"'
-    pieces = [_piece(boundary, root_type, start, envelope.write(message, version, parameters))]
+    pieces = [_piece(boundary, root_type, start, message.written(parameters))]
     pieces += [_piece(boundary, "application/octet-stream", name, content) for name, content in parts]
     content_type = (
         f'{MEDIA_TYPE}; type="{XOP_TYPE}"; start="<{start}>"; start-info="{version.media_type}"; boundary="{boundary}"'

@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from lxml import etree
-
 from wsrf_activity.model import ns
 from wsrf_activity.model.errors import TooBusy
 from wsrf_activity.notify.callbacks import CallbackFailed, CallbackRefused, Callbacks, Target
-from wsrf_activity.soap import addressing, envelope
+from wsrf_activity.soap import addressing
 from wsrf_activity.soap.addressing import Endpoint, Headers
-from wsrf_activity.soap.envelope import Verbatim, Version
+from wsrf_activity.soap.envelope import Outgoing, Verbatim, Version
 
 MOST = 1000  #: requests and replies under way whose client waits on no connection
 _COME_AGAIN = timedelta(seconds=30)
@@ -79,16 +77,15 @@ class Replies:
         self,
         target: Target,
         endpoint: Endpoint,
-        version: Version,
         action: str,
-        message: etree._Element,
+        message: Outgoing,
         verbatim: Verbatim | None = None,
     ) -> None:
         """Begin to send a message, with what is already written of it, to an endpoint."""
-        content = envelope.write(message, version, endpoint.parameters)
+        content = message.written(endpoint.parameters)
         if verbatim is not None:
             content = verbatim.put(content)
-        self.begin(self._sent(target, content, http_headers(version, action)))
+        self.begin(self._sent(target, content, http_headers(message.version, action)))
 
     async def stop(self) -> None:
         """Give up what is under way."""

@@ -40,7 +40,7 @@ from wsrf_activity.soap import (
 )
 from wsrf_activity.soap.compression import compressed
 from wsrf_activity.soap.dispatch import Dispatcher
-from wsrf_activity.soap.envelope import Envelope, Verbatim
+from wsrf_activity.soap.envelope import Envelope, Outgoing, Verbatim
 from wsrf_activity.soap.exchange import Exchange, response
 from wsrf_activity.soap.faults import Fault, SoapProblem
 from wsrf_activity.soap.hanging_up import Patient
@@ -167,7 +167,10 @@ class SoapServer:
         self._check(message, exchange)
         exchange.resource_id = exchange.headers.resource_id(exchange.place.resource, identifier)
         included = await self._included(message, package, caller) if package else {}
-        await self._run(exchange.apart, lambda: self._validate(message.body))
+        if exchange.apart:
+            await self._apart(lambda: self._validate(message.body))
+        else:
+            self._validate(message.body)
         call = Call(
             self._manager,
             caller,
@@ -178,7 +181,7 @@ class SoapServer:
             soap="1.2" if exchange.version.is_12 else "1.1",
             addressing=exchange.headers.version or ns.WSA,
             if_version=conditions.expected_version(message, exchange.place.resource, exchange.now),
-            start=await self._run(exchange.apart, lambda: self._start(message, exchange.place)),
+            start=await self._start(message, exchange),
             attachments=included,
         )
         work = self._told(exchange, partial(self._performed, message, call, exchange))
@@ -210,9 +213,9 @@ class SoapServer:
         extra = envelope.fault_headers(version, fault) if fault else []
         owed = any(addressing.is_addressing(block) for block in extra)
         blocks = addressing.reply_headers(headers, action, endpoint if target else None, owed=owed)
-        message = envelope.message(version, [*blocks, *extra], body)
+        message = Outgoing(version, (*blocks, *map(etree.tostring, extra)), body)
         if target is not None:
-            self._replies.send(target, endpoint, version, action, message, exchange.verbatim)
+            self._replies.send(target, endpoint, action, message, exchange.verbatim)
             return Response(status_code=202)
         return response(exchange, message, envelope.http_status(version, fault) if fault else 200, endpoint.parameters)
 
@@ -282,8 +285,9 @@ class SoapServer:
     async def _parsed(self, data: bytes, encoding: str, charset: str | None, exchange: Exchange) -> Envelope:
         """Return a message that has been found to be one; large ones are dealt with apart from then on."""
         exchange.apart = len(data) > _APART or encoding != "identity" or self._vocabulary.full
-        vocabulary = None if exchange.apart else self._vocabulary
-        return await self._run(exchange.apart, lambda: self._read(data, encoding, charset, vocabulary, exchange))
+        if exchange.apart:
+            return await self._apart(lambda: self._read(data, encoding, charset, None, exchange))
+        return self._read(data, encoding, charset, self._vocabulary, exchange)
 
     def _read(
         self,
@@ -330,12 +334,16 @@ class SoapServer:
         if complaints:
             raise faults.sender(f"{_readable(body)} is not valid: {'; '.join(complaints)}", self._now, "InvalidBody")
 
-    def _start(self, message: Envelope, place: Place) -> Start | None:
+    async def _start(self, message: Envelope, exchange: Exchange) -> Start | None:
         """Read what a service is to start, where that is what the message asks for."""
-        service, body = place.service, message.body
+        service, body = exchange.place.service, message.body
         if service is None or body.tag not in service.own:
             return None
-        return starting.read(service, message.headers, body, self._addresses, self._now, self._manager.services)
+
+        def read() -> Start:
+            return starting.read(service, message.headers, body, self._addresses, self._now, self._manager.services)
+
+        return await self._apart(read) if exchange.apart else read()
 
     def _place(self, resource: Resource, service: str | None = None) -> Place:
         return places.of_resource(resource) if service is None else self._own_places[service]
@@ -353,13 +361,11 @@ class SoapServer:
         originator = addressing.reference(self._addresses, place.resource, identifier, tag=tag, by=by)
         return faults.fault_of(problem, self._now, originator)
 
-    async def _run(self, apart: bool, work: Callable[[], T]) -> T:
-        """Do what takes long for a large message in a thread; libxml2 lets others run meanwhile.
+    async def _apart(self, work: Callable[[], T]) -> T:
+        """Do in a thread what takes long, as it does for a large message; libxml2 lets others run meanwhile.
 
         Each has a thread of its own, with which the names that the message has taught the parser are forgotten.
         """
-        if not apart:
-            return work()
         async with self._apart_at_a_time:
             pool = ThreadPoolExecutor(1, "message")
             try:

@@ -13,15 +13,16 @@ class NamedHeaders(Headers):
     def __init__(self, raw: list[tuple[bytes, bytes]]) -> None:
         """Take what ASGI has in a scope, whose names are in lower case."""
         super().__init__(raw=raw)
-        self._first = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(raw)}
+        self._first = dict(reversed(raw))
 
     def __getitem__(self, name: str) -> str:
         """Return the value; raises KeyError."""
-        return self._first[name.lower()]
+        return self._first[name.lower().encode("latin-1")].decode("latin-1")
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value, or ``default``."""
-        return self._first.get(name.lower(), default)
+        value = self._first.get(name.lower().encode("latin-1"))
+        return default if value is None else value.decode("latin-1")
 
 
 class NamedRequest(Request):

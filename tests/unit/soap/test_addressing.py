@@ -231,12 +231,13 @@ def test_a_reply_is_related_in_kind(namespace: str) -> None:
     """In the version of the request, whatever characters its MessageID has."""
     strange = "urn:&lt;&quot;&amp;&#x2028;\N{PILE OF POO}"
     headers = read(f"{ACTION}<w:MessageID>{strange}</w:MessageID>", namespace)
-    blocks = {block.tag: block.text for block in addressing.reply_headers(headers, "urn:reply")}
+    written = map(etree.fromstring, addressing.reply_headers(headers, "urn:reply"))
+    blocks = {block.tag: block.text for block in written}
     assert blocks[f"{{{namespace}}}Action"] == "urn:reply"
     assert blocks[f"{{{namespace}}}RelatesTo"] == 'urn:<"&\u2028\N{PILE OF POO}'
     assert addressing.reply_headers(read(ACTION, namespace), "urn:reply") == []
     owed = addressing.reply_headers(read(ACTION, namespace), "urn:reply", owed=True)
-    assert owed[-1].text == ns.WSA_UNSPECIFIED
+    assert etree.fromstring(owed[-1]).text == ns.WSA_UNSPECIFIED
 
 
 @pytest.mark.parametrize("message_id", ["]]&gt;[", "%", "1:2:3", "x" * 1000 + "#a#b"])
