@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, insert, select, text
 from tests.integration.house import ADA, BOB, House, until
 from tests.integration.statements import connection, statements
 from wsrf_activity.manager import Limits
+from wsrf_activity.manager.eventlog import replay
 from wsrf_activity.manager.telling import Telling
 from wsrf_activity.model import changes, ns
 from wsrf_activity.model.errors import (
@@ -254,6 +255,41 @@ class TestTheLog:
             late.commit()
             await answered
         engine.dispose()
+
+    async def test_what_is_committed_here_is_not_read_again(
+        self, house: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And is what the log has: whoever reads it later finds the same."""
+        activity_id = await house.running()
+        await until(lambda: _noted(house, activity_id))
+        made = await house.manager.subscriptions.subscribe(ADA, asked(), activity_id)
+        assert await read(house.manager.telling, made.id) == []
+        with monkeypatch.context() as patched:
+            patched.delattr(Subscriptions, "of_activity")
+            house.engine.finish(activity_id)
+            await house.wait(activity_id)
+            told = await read(house.manager.telling, made.id)
+        assert topics(told)[-1] == "StatusChanged/Completed"
+        logged = [change async for part in replay(house.database, activity_id) for change in part]
+        assert logged[-len(told) :] == told
+
+    async def test_what_others_have_done_before_is_read(self, house: House) -> None:
+        """They are heard of late, or never."""
+        activity_id = await house.running()
+        await until(lambda: _noted(house, activity_id))
+        made = await house.manager.subscriptions.subscribe(ADA, asked(), activity_id)
+        known = await read(house.manager.telling, made.id)
+        event = Event("", activity_id, "ada", 9, NOON, None, {"name": "other"})
+        await house.database.change(lambda records: statements(records).log([event]))
+        house.engine.finish(activity_id)
+        await house.wait(activity_id)
+        told = [*known, *await read(house.manager.telling, made.id)]
+        assert topics(told)[-1] == "StatusChanged/Completed"
+        assert told[0].logged.event.changed == {"name": "other"}
+        assert [change.old.name for change in told[1:] if change.old] == ["other"] * len(told[1:])
+        assert [change.logged.sequence for change in told] == list(
+            range(told[0].logged.sequence, told[0].logged.sequence + len(told))
+        )
 
     async def test_a_row_that_nobody_has_told_of_is_not_passed_over(self, house: House) -> None:
         """It is there from the commit on; that it is there may be heard later, by another server above all."""

@@ -22,6 +22,7 @@ _PLACES = 4096  #: in logs, where somebody who is far behind has read to
 _AHEAD = 64  #: pieces of logs that were read beyond what was asked for, for others who come to the same place
 _ARRIVALS = 2000  #: changes in memory for those who follow all of an owner's activities
 _PAGE = 500  #: rows of one scan
+_SAID = 20  #: rows of one activity that are said before anybody reads on
 
 
 class _Tail:
@@ -34,7 +35,26 @@ class _Tail:
         self.count = 0  #: rows up to there
         self.state: Activity | None = None
         self.stale = True
+        self.said: list[Logged] = []  #: what has come to the log since, unless it is to be read
         self.lock = asyncio.Lock()
+
+    def hear(self, logged: Sequence[Logged]) -> None:
+        """Hear that there is more, and what, if that is known."""
+        self.said += logged
+        if not logged or len(self.said) > _SAID:
+            self.stale, self.said = True, []
+
+    def continued(self) -> Sequence[Change]:
+        """Return what was said, but for what was read meanwhile.
+
+        Where something before it was not said, as what another server has done, there is a gap in the sequence: then
+        nothing, since the log has to be read.
+        """
+        said, self.said = [row for row in self.said if row.sequence > self.count], []
+        if any(row.sequence != self.count + place for place, row in enumerate(said, 1)):
+            self.stale = True
+            return ()
+        return list(states(self.state, said))
 
     def extend(self, found: Sequence[Change]) -> None:
         """Take what has come to the log."""
@@ -57,11 +77,15 @@ class ActivityLogs:
         self._places: OrderedDict[tuple[str, int], Change] = OrderedDict()
         self._ahead: OrderedDict[tuple[str, int], Sequence[Change]] = OrderedDict()
 
-    def news(self, activity_id: str) -> None:
-        """Hear that there is more of an activity."""
+    def has(self, activity_id: str) -> bool:
+        """Whether somebody has read the end of an activity's log, and need not read it again. From any thread."""
+        return activity_id in self._tails
+
+    def news(self, activity_id: str, logged: Sequence[Logged] = ()) -> None:
+        """Hear that there is more of an activity: the rows of a whole change, or some that are to be read."""
         tail = self._tails.get(activity_id)
         if tail is not None:
-            tail.stale = True
+            tail.hear(logged)
 
     def forget(self) -> None:
         """Read everything anew."""
@@ -84,22 +108,26 @@ class ActivityLogs:
         tail = self._tails.setdefault(activity_id, _Tail())
         self._tails.move_to_end(activity_id)
         async with tail.lock:
+            self._extend(activity_id, tail, tail.continued())
             tail.stale = tail.stale or tail.ends < known
             while tail.stale:
                 tail.stale = False
                 try:
-                    await self._extend(activity_id, tail)
+                    async for found in replay(self._database, activity_id, tail.state, tail.count):
+                        self._extend(activity_id, tail, found)
                 except BaseException:
                     tail.stale = True
                     raise
+                self._extend(activity_id, tail, tail.continued())
         return tail
 
-    async def _extend(self, activity_id: str, tail: _Tail) -> None:
-        async for found in replay(self._database, activity_id, tail.state, tail.count):
-            before = len(tail.changes)
-            tail.extend(found)
-            if self._tails.get(activity_id) is tail:
-                self._held += len(tail.changes) - before
+    def _extend(self, activity_id: str, tail: _Tail, found: Sequence[Change]) -> None:
+        if not found:
+            return
+        before = len(tail.changes)
+        tail.extend(found)
+        if self._tails.get(activity_id) is tail:
+            self._held += len(tail.changes) - before
         while len(self._tails) > 1 and (len(self._tails) > _TAILS or self._held > _HELD):
             _, dropped = self._tails.popitem(last=False)
             self._held -= len(dropped.changes)

@@ -6,7 +6,7 @@ those that wait for them, so that of two that end at the same moment, on two ser
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -14,7 +14,7 @@ from typing import Protocol
 from wsrf_activity.manager.accepting import Accepted
 from wsrf_activity.model import changes, families
 from wsrf_activity.model.activity import Activity, ActivityError, Members, RestartPolicy, Severity
-from wsrf_activity.model.events import between
+from wsrf_activity.model.events import Event, Logged, between
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.store import Records
 
@@ -47,6 +47,19 @@ class Family:
         self._tallied: defaultdict[str, list[Activity]] = defaultdict(list)  #: by parent, members that have ended
         self._joining: defaultdict[str, list[Activity]] = defaultdict(list)  #: by parent, those that links start
         self.changed: dict[str, Activity] = {}
+        self._told: defaultdict[str, list[Event]] = defaultdict(list)  #: by activity, what was written to the log
+
+    def logged(self, wanted: Callable[[str], bool]) -> Mapping[str, Sequence[Logged]]:
+        """Return what was written to the logs of the activities that are wanted, with its places there.
+
+        Nobody else writes to these logs before the commit.
+        """
+        found = {}
+        for activity_id in filter(wanted, self._told):
+            events = self._told[activity_id]
+            places = self._records.subscriptions.last_of(activity_id, len(events))
+            found[activity_id] = [Logged(*place, event) for place, event in zip(places, events, strict=True)]
+        return found
 
     def hold_members(self, activity_id: str) -> None:
         """Lock all live members of an activity, and theirs: before the activity itself, since they end first."""
@@ -107,6 +120,8 @@ class Family:
         events = [event for old, new in pairs for event in between(old, new, self._now)]
         if not (self._records.save_many(pairs, events) if len(pairs) > 1 else self._records.save(*pairs[0], events)):
             raise Overtaken
+        for event in events:
+            self._told[event.activity_id].append(event)
         for old, new in pairs:
             self.changed[new.id] = new
             if new.terminates != old.terminates and new.members is not None:

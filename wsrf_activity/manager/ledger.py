@@ -1,7 +1,7 @@
 """One change, one transaction: read an activity, apply a step of the model, write it and what follows, tell of it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -9,6 +9,7 @@ from wsrf_activity.manager.kin import Family, Links, MembersFirst, Overtaken
 from wsrf_activity.manager.waiting import Waiters
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.errors import NoSuchActivity, Refused, Unavailable
+from wsrf_activity.model.events import Logged
 from wsrf_activity.store import Database, Records
 
 T = TypeVar("T")
@@ -35,7 +36,8 @@ class Ledger:
         self.subscription_gone: Callable[[str], None] = lambda subscription_id: None
         self.followed: Callable[[Sequence[Activity]], None] = lambda changed: None  #: told who holds work, or queues it
         self.links: Links | None = None
-        self.news: Callable[[str, str | None], None] = lambda activity_id, owner: None
+        self.news: Callable[[str, str | None, Sequence[Logged]], None] = lambda activity_id, owner, logged: None
+        self.reads: Callable[[str], bool] = lambda activity_id: False  #: whether it is worth saying what is in the log
 
     async def change(self, activity_id: str, step: Step, *, fence: int | None = None) -> Activity:
         """Apply ``step`` to the activity as it is now and return what it became.
@@ -65,32 +67,35 @@ class Ledger:
         now = self.clock()
         members_first = False
 
-        def transaction(records: Records) -> tuple[Family, T]:
+        def transaction(records: Records) -> tuple[Family, T, Mapping[str, Sequence[Logged]]]:
             family = Family(records, now, self.links)
             if members_first:
                 family.hold_members(activity_id)
-            return family, change(family, records, now)
+            result = change(family, records, now)
+            return family, result, family.logged(self.reads)
 
         for _ in range(_TRIES):
             try:
-                family, result = await self.database.change(transaction)
+                family, result, logged = await self.database.change(transaction)
             except Overtaken:
                 continue
             except MembersFirst:
                 members_first = True
                 continue
             for changed in family.changed.values():
-                self.publish(changed)
+                self.publish(changed, logged.get(changed.id, ()))
             self.followed(list(family.changed.values()))
             return result
         raise Unavailable("the activity is being changed too often at once; try again")
 
-    def publish(self, activity: Activity) -> None:
+    def publish(self, activity: Activity, logged: Sequence[Logged] = ()) -> None:
         """Tell of a committed change: those who wait, who have subscribed, and who looks after termination times.
+
+        ``logged`` are its rows of the log, if they are known.
 
         What is being destroyed is no news for those: whoever destroys it sees it through.
         """
         self.waiters.publish(activity)
-        self.news(activity.id, activity.owner)
+        self.news(activity.id, activity.owner, logged)
         if activity.terminates is not None and not activity.leaving:
             self.deadline_moved(activity.terminates)

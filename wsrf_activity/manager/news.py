@@ -1,12 +1,14 @@
 """News on its way from what was committed, here or on another server, to whoever delivers it."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from wsrf_activity.manager.ledger import Ledger
 from wsrf_activity.manager.subscribing import Subscriptions
 from wsrf_activity.manager.telling import Telling
 from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.model.events import Logged
 from wsrf_activity.store.notices import Notice
 
 _RETRY = 1.0  #: seconds before the database is asked again after it did not answer
@@ -51,6 +53,7 @@ class News:
         self._roomy: set[str] = set()  #: pull points of which it is to be found out who fills them
         self._looking: asyncio.Task[None] | None = None
         ledger.news = self.of_activity
+        ledger.reads = telling.reads
         ledger.subscription_gone = self.of_subscription
         subscriptions.changed = self.of_subscription
         telling.unsaid = self._of_unsaid
@@ -63,13 +66,13 @@ class News:
             self._telling.forget()
             self.teller.lead(leads)
 
-    def of_activity(self, activity_id: str, owner: str | None) -> None:
-        """Hear of a change that was committed.
+    def of_activity(self, activity_id: str, owner: str | None, logged: Sequence[Logged] = ()) -> None:
+        """Hear of a change that was committed, and what of it is in the log, if that is known.
 
         The teller hears in the event loop's next turn: who waits for the change is answered in this one.
         """
         if self._leads:
-            self._telling.news(activity_id, owner)
+            self._telling.news(activity_id, owner, logged)
             asyncio.get_running_loop().call_soon(self._tell, activity_id, owner)
 
     def _tell(self, activity_id: str, owner: str | None) -> None:

@@ -217,7 +217,7 @@ class Remover:
         """Tell that activities are gone, and remove their files."""
         for activity_id in activity_ids:
             self._ledger.waiters.gone(activity_id)
-            self._ledger.news(activity_id, None)
+            self._ledger.news(activity_id, None, ())
         if activity_ids:
             await self._remove_paths(list(self._paths(activity_ids).values()))
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from wsrf_activity.manager.eventlog import ActivityLogs, ActivityReader, OwnerLog, OwnerReader
 from wsrf_activity.model.errors import Unavailable
+from wsrf_activity.model.events import Logged
 from wsrf_activity.model.subscriptions import Delivery, Subscription, going_like, going_well
 from wsrf_activity.store import Database, Horizon, Records
 
@@ -64,9 +65,15 @@ class Telling:
         except Unavailable:
             log.warning("some of what was delivered last will be delivered again")
 
-    def news(self, activity_id: str, owner: str | None) -> None:
-        """Hear that something was committed; None is an owner that is not known."""
-        self._logs.news(activity_id)
+    def reads(self, activity_id: str) -> bool:
+        """Whether rows that come to the log of an activity are worth saying to ``news``. From any thread."""
+        return self._logs.has(activity_id)
+
+    def news(self, activity_id: str, owner: str | None, logged: Sequence[Logged] = ()) -> None:
+        """Hear that something was committed; None is an owner that is not known. ``logged`` is all of one change, if
+        anything.
+        """
+        self._logs.news(activity_id, logged)
         if not self._owners:
             return
         for known in [self._owners.get(owner)] if owner is not None else self._owners.values():

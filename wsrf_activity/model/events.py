@@ -131,9 +131,9 @@ def _with(activity: Activity, told: Sequence[Payload]) -> Activity:
     """Add the errors and results that were told."""
     results = tuple(payload for payload in told if isinstance(payload, Result))
     errors = [payload for payload in told if isinstance(payload, ActivityError)]
-    if not results and not errors:
-        return activity
-    return with_errors(replace(activity, results=activity.results + results), errors)
+    if results:
+        activity = replace(activity, results=activity.results + results)
+    return with_errors(activity, errors) if errors else activity
 
 
 def states(before: Activity | None, log: Sequence[Logged]) -> Iterator[Change]:

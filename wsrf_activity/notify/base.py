@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from lxml import etree
@@ -11,15 +12,24 @@ from wsrf_activity.model.subscriptions import Subscription
 from wsrf_activity.model.topics import Topic
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class Message:
-    """One notification, made once for all who get it. Nobody may change its payload."""
+    """One notification, made once for all who get it; without slots, to keep what is made of it."""
 
     event_id: str  #: the same at every delivery
     sequence: int  #: the place of its event among those of the activity, from 1
     activity_id: str
     topic: Topic
-    payload: etree._Element
+    payload_text: bytes  #: as it is written, with all prefixes that it needs
+
+    @cached_property
+    def payload(self) -> etree._Element:
+        """The payload for those who look into it. Nobody may change it."""
+        return etree.fromstring(self.payload_text, _PARSER)
+
+
+#: Of what we have written ourselves, however much it is.
+_PARSER = etree.XMLParser(resolve_entities=False, huge_tree=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,27 +47,33 @@ class CallbackFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class _Url:
+    """What is to be called, as far as its text says."""
+
+    scheme: str
+    host: str  #: the name, as certificates and rules write it
+    port: int
+    named: str  #: what the header Host says: the name, and the port where it is not the usual one
+    path: bytes  #: and query
+    address: IPAddress | None  #: what the host is, where it is no name
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An address that may be called, and where it has been found."""
 
-    url: httpx.URL
+    url: _Url
     addresses: tuple[IPAddress, ...]
 
     @property
     def host(self) -> str:
         """The name in the URL, as certificates and rules write it."""
-        return _host(self.url)
-
-    @property
-    def named(self) -> str:
-        """What the header Host says: the name, and the port where it is not the usual one."""
-        return self.url.netloc.decode("ascii")
+        return self.url.host
 
     @property
     def places(self) -> list[Place]:
         """Where connections to it go, in the order in which they are tried."""
-        port = _port(self.url)
-        return [Place(self.url.scheme, self.host, port, str(address)) for address in self.addresses]
+        return [Place(self.url.scheme, self.host, self.url.port, str(address)) for address in self.addresses]
 
 
 class Callbacks:
@@ -99,22 +105,17 @@ class Callbacks:
         server's network by them; the log tells which it was.
         """
         url = _url(address)
-        host = _host(url)
-        refusal = CallbackRefused(
-            f"this server does not send to {url.scheme}://{host}: its callbacks setting does not allow it, "
-            "or the name is not known"
-        )
-        if not self.policy.admits_name(url.scheme, host):
-            raise refusal
+        if not self.policy.admits_name(url.scheme, url.host):
+            raise _refusal(url)
         try:
-            found = await self._addresses(host, _port(url))
+            found = (url.address,) if url.address is not None else await self._addresses(url.host, url.port)
         except (OSError, ValueError, TimeoutError) as error:
-            log.warning("callback to %s refused: it cannot be resolved: %r", host, error)
-            raise refusal from None
-        wrong = [place for place in found if not self.policy.admits_address(host, place)]
+            log.warning("callback to %s refused: it cannot be resolved: %r", url.host, error)
+            raise _refusal(url) from None
+        wrong = [place for place in found if not self.policy.admits_address(url.host, place)]
         if wrong or not found:
-            log.warning("callback to %s refused: the policy has not %s", host, ", ".join(map(str, wrong)) or "any")
-            raise refusal
+            log.warning("callback to %s refused: the policy has not %s", url.host, ", ".join(map(str, wrong)) or "any")
+            raise _refusal(url)
         return Target(url, found[:MAX_ADDRESSES])
 
     async def post(self, target: Target, content: bytes, headers: Mapping[str, str]) -> int:
@@ -164,11 +165,8 @@ class Callbacks:
         await self._connections.close()
 
     async def _addresses(self, host: str, port: int) -> tuple[IPAddress, ...]:
-        try:
-            return (ipaddress.ip_address(host),)
-        except ValueError:
-            async with asyncio.timeout(RESOLVED_WITHIN):
-                return await self._names.addresses(host, port)
+        async with asyncio.timeout(RESOLVED_WITHIN):
+            return await self._names.addresses(host, port)
 
     async def _afresh(self, target: Target, content: bytes, headers: Mapping[str, str]) -> Answer:
         """Try the addresses of a target one after the other, as far as nobody can be connected to."""
@@ -186,7 +184,7 @@ class Callbacks:
         """Send on one connection, and keep it where it can be used again."""
         try:
             async with asyncio.timeout(ANSWERED_WITHIN):
-                return await connection.post(target.url.raw_path, {"host": target.named, **headers}, content)
+                return await connection.post(target.url.path, {"host": target.url.named, **headers}, content)
         except TimeoutError:
             raise CallbackFailed("no answer in time", f"no answer in {ANSWERED_WITHIN:g} s") from None
         except (h11.LocalProtocolError, UnicodeEncodeError):  # whose text may have the credentials
@@ -209,16 +207,15 @@ def _unreachable(target: Target, error: Exception) -> CallbackFailed:
     return CallbackFailed(f"nobody could be connected to: {error!r}", f"the consumer cannot be connected to{why}")
 
 
-def _host(url: httpx.URL) -> str:
-    return url.raw_host.decode("ascii").removesuffix(".")
-
-
-def _port(url: httpx.URL) -> int:
-    return url.port or _PORTS[url.scheme]
+def _refusal(url: _Url) -> CallbackRefused:
+    return CallbackRefused(
+        f"this server does not send to {url.scheme}://{url.host}: its callbacks setting does not allow it, "
+        "or the name is not known"
+    )
 
 
 @lru_cache(_ADDRESSES)
-def _url(address: str) -> httpx.URL:
+def _url(address: str) -> _Url:
     """Read what is to be called; one parser decides for the check and for the connection alike."""
     try:
         url = httpx.URL(address[: MAX_URL + 1])
@@ -230,4 +227,10 @@ def _url(address: str) -> httpx.URL:
         raise CallbackRefused(f"this server sends to http and https addresses of at most {MAX_URL} characters only")
     if url.userinfo:
         raise CallbackRefused("this server sends to no address that has a user name or password in it")
-    return url
+    name = host.removesuffix(".")
+    try:
+        found = ipaddress.ip_address(name)
+    except ValueError:
+        found = None
+    port = url.port or _PORTS[url.scheme]
+    return _Url(url.scheme, name, port, url.netloc.decode("ascii"), url.raw_path, found)

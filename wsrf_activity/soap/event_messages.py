@@ -1,5 +1,9 @@
-"""The payloads of notifications: what each change of an activity is told as, under which topic."""
+"""The payloads of notifications: what each change of an activity is told as, under which topic.
 
+They are written at once, without a tree: hardly a filter asks for one, and of a value that has changed little is new.
+"""
+
+import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -14,8 +18,8 @@ from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.topics import UNPUBLISHED, Topic
 from wsrf_activity.soap.properties import (
     CONSTANT,
-    NIL,
     PROPERTIES,
+    TEXTS,
     View,
     element,
     error_element,
@@ -52,11 +56,15 @@ SOURCES: Final[dict[str, tuple[str, ...]]] = {
     f"{{{ns.RL}}}TerminationTime": ("terminates",),
 }
 _FIELDS: Final = sorted({field for fields in SOURCES.values() for field in fields})
+_ACT: Final = f' xmlns:act="{ns.ACT}"'
+_VALUE_CHANGE: Final = "wsrfrp:ResourcePropertyValueChangeNotification"
+_CHANGED: Final = f'<{_VALUE_CHANGE} xmlns:wsrfrp="{ns.RP}" xmlns:xsi="{ns.XSI}">'.encode()
+_PLAIN: Final = re.compile("[ !#-%'-;=?-~]*")  #: what XML has as it is
 
 
 def payloads(
     change: Change, addresses: Addresses, wanted: Callable[[Topic], bool] = lambda topic: True
-) -> Iterator[tuple[int, Topic, etree._Element]]:
+) -> Iterator[tuple[int, Topic, bytes]]:
     """Yield what there is to tell of a row of the log on these topics: a number below the row's, topic and payload.
 
     0 is the row's own topic. From 1 on are the properties that have changed, with the row that ends a change.
@@ -70,7 +78,7 @@ def payloads(
             yield number, (name,), payload
 
 
-def _payload(change: Change, addresses: Addresses) -> etree._Element:
+def _payload(change: Change, addresses: Addresses) -> bytes:
     event = change.logged.event
     if event.topic == TERMINATED:
         return _terminated(event)
@@ -78,30 +86,35 @@ def _payload(change: Change, addresses: Addresses) -> etree._Element:
     if isinstance(said, Progress):
         return _report("ProgressReport", event, *_progress(said))
     if isinstance(said, ActivityError):
-        return _report("ErrorReport", event, error_element(said))
+        return _report("ErrorReport", event, etree.tostring(error_element(said)))
     if isinstance(said, Result):
-        return _report("ResultReport", event, result_element(said, addresses.result(event.activity_id, said.name)))
+        result = result_element(said, addresses.result(event.activity_id, said.name))
+        return _report("ResultReport", event, etree.tostring(result))
     return _status_change(change)
 
 
-def _report(name: str, event: Event, *content: etree._Element) -> etree._Element:
+def _report(name: str, event: Event, *content: bytes) -> bytes:
     """Return what begins with the activity, and ends with its version and the time."""
-    made = element(name, None)
-    made.append(element("ActivityId", event.activity_id))
-    made.extend(content)
-    made.append(element("Version", str(event.version)))
-    made.append(element("Time", stamp(event.time)))
-    return made
+    beginning, end = f"<act:{name}{_ACT}>", f"</act:{name}>"
+    behind = (_written("Version", str(event.version)), _written("Time", stamp(event.time)), end.encode())
+    return b"".join((beginning.encode(), _written("ActivityId", event.activity_id), *content, *behind))
 
 
-def _progress(progress: Progress) -> Iterator[etree._Element]:
+def _written(name: str, text: str, declared: str = "") -> bytes:
+    """Return an element of ours, within one that declares its prefix or with what is ``declared`` on itself."""
+    if _PLAIN.fullmatch(text):
+        return f"<act:{name}{declared}>{text}</act:{name}>".encode()
+    return etree.tostring(element(name, text))
+
+
+def _progress(progress: Progress) -> Iterator[bytes]:
     if progress.percent is not None:
-        yield element("Percent", f"{progress.percent:g}")
+        yield _written("Percent", f"{progress.percent:g}")
     if progress.message is not None:
-        yield element("Message", progress.message)
+        yield _written("Message", progress.message)
 
 
-def _status_change(change: Change) -> etree._Element:
+def _status_change(change: Change) -> bytes:
     event = change.logged.event
     phase = Phase(event.topic.rpartition("/")[2])
     errors = change.new.errors if change.new else ()
@@ -111,10 +124,10 @@ def _status_change(change: Change) -> etree._Element:
         "Status": phase.status.value,
         "ErrorStatus": error_status(errors).value,
     }
-    return _report("StatusChange", event, *(element(name, text) for name, text in texts.items() if text is not None))
+    return _report("StatusChange", event, *(_written(name, text) for name, text in texts.items() if text is not None))
 
 
-def _terminated(event: Event) -> etree._Element:
+def _terminated(event: Event) -> bytes:
     """Return wsrf-rl:TerminationNotification (WS-ResourceLifetime 1.2, section 6)."""
     made = etree.Element(f"{{{ns.RL}}}TerminationNotification", nsmap={"wsrfrl": ns.RL})
     time, reason = event.time, None
@@ -123,29 +136,36 @@ def _terminated(event: Event) -> etree._Element:
     made.append(time_element(f"{{{ns.RL}}}TerminationTime", time))
     if reason is not None:
         etree.SubElement(made, f"{{{ns.RL}}}TerminationReason").text = reason
-    return made
+    return etree.tostring(made)
 
 
-def _property_changes(
-    before: View, after: View, wanted: Callable[[Topic], bool]
-) -> Iterator[tuple[str, etree._Element]]:
+def _property_changes(before: View, after: View, wanted: Callable[[Topic], bool]) -> Iterator[tuple[str, bytes]]:
     """Yield each property that is another now, with a wsrf-rp:ResourcePropertyValueChangeNotification."""
     changed = {field for field in _FIELDS if getattr(before.activity, field) != getattr(after.activity, field)}
-    for name, values in PROPERTIES.items():
+    for name in PROPERTIES:
         if name in _SILENT or changed.isdisjoint(SOURCES[name]) or not wanted((name,)):
             continue
-        old, new = list(values(before)), list(values(after))
-        if [etree.tostring(value) for value in old] != [etree.tostring(value) for value in new]:
+        old, new = _values(name, before), _values(name, after)
+        if old != new:
             yield name, _value_change(old, new)
 
 
-def _value_change(old: list[etree._Element], new: list[etree._Element]) -> etree._Element:
+def _values(name: str, view: View) -> bytes:
+    """Return the elements of a property; nothing where it has no value."""
+    text_of = TEXTS.get(name)
+    if text_of is None:
+        return b"".join(map(etree.tostring, PROPERTIES[name](view)))
+    text = text_of(view.activity)
+    return b"" if text is None else _written(name.rpartition("}")[2], text, _ACT)
+
+
+def _value_change(old: bytes, new: bytes) -> bytes:
     """Return the notification (WS-ResourceProperties 1.2, section 7). Both are nil where there is no value."""
-    root = f"{{{ns.RP}}}ResourcePropertyValueChangeNotification"
-    made = etree.Element(root, nsmap={"wsrfrp": ns.RP, "xsi": ns.XSI})
-    for name, values in (("OldValues", old), ("NewValues", new)):
-        holder = etree.SubElement(made, f"{{{ns.RP}}}{name}")
-        holder.extend(values)
-        if not values:
-            holder.set(NIL, "true")
-    return made
+    values = (_holder("OldValues", old), _holder("NewValues", new))
+    return b"".join((_CHANGED, *values, f"</{_VALUE_CHANGE}>".encode()))
+
+
+def _holder(name: str, values: bytes) -> bytes:
+    if not values:
+        return f'<wsrfrp:{name} xsi:nil="true"/>'.encode()
+    return b"".join((f"<wsrfrp:{name}>".encode(), values, f"</wsrfrp:{name}>".encode()))

@@ -35,19 +35,25 @@ _NOTIFY = f'<wsnt:Notify xmlns:wsnt="{ns.WSNT}">'.encode()
 _NOTIFIED = b"</wsnt:Notify>"
 _HOLDER = f'<wsnt:NotificationMessage xmlns:wsnt="{ns.WSNT}">'.encode()
 _VERSIONS = {"1.1": SOAP11, "1.2": SOAP12}
+_ID = uuid.uuid4().hex  #: in an address and in the patterns made of it, the place of an id
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
 class _Written(Message):
-    """A message that is written at most once, whoever gets it; without slots, to keep what it wrote."""
+    """A message that is written at most once, whoever gets it."""
 
     producer: bytes  #: wsnt:ProducerReference
 
     @cached_property
-    def payload_text(self) -> bytes:
-        return etree.tostring(self.payload)
+    def action(self) -> str:
+        """The Action of the message sent raw, which no standard says: it is named as WS-Addressing 1.0 Metadata,
+        section 4.4.4, would name it.
+        """
+        name = etree.QName(self.payload)
+        uri = name.namespace or ns.ACT
+        return f"{uri}{':' if uri.startswith('urn:') else '/'}{name.localname}"
 
     @cached_property
     def event_text(self) -> bytes:
@@ -75,9 +81,8 @@ class Notifications:
         self._addresses = addresses
         self._messages: _Kept[tuple[Message, ...]] = _Kept(kept)
         self._documents: _Kept[etree._Element] = _Kept(max(1, kept // 10))
-        # Of nothing but an id and the addresses, which stay.
-        self._references = lru_cache(maxsize=10_000)(self._write_reference)
-        self._producers = lru_cache(maxsize=kept)(self._write_producer)
+        self._producer = _pattern(addresses, Resource.ACTIVITY, "ProducerReference")
+        self._reference = _pattern(addresses, Resource.SUBSCRIPTION, "SubscriptionReference")
 
     def messages(self, change: Change) -> Sequence[Message]:
         """Return all that there is to tell of a change, in order: of its topic, then of each property's."""
@@ -96,7 +101,7 @@ class Notifications:
             last = last if found is None else found[-1][2]
         if last is None:
             raise NoCurrentMessage(f"nothing has been published on {wanted.text} so far")
-        return last
+        return etree.fromstring(last)
 
     def notify(self, subscription: Subscription, messages: Sequence[Message]) -> Envelope:
         """Return one wsnt:Notify with all of these, in the consumer's version and with its reference parameters."""
@@ -104,15 +109,9 @@ class Notifications:
         return self._envelope(subscription, NOTIFY_ACTION, b"", b"".join((_NOTIFY, *holders, _NOTIFIED)))
 
     def raw(self, subscription: Subscription, message: Message) -> Envelope:
-        """Return one message by itself (wsnt:UseRaw), with an act:Event header.
-
-        No standard says its Action: it is named as WS-Addressing 1.0 Metadata, section 4.4.4, would name it.
-        """
-        name = etree.QName(message.payload)
-        uri = name.namespace or ns.ACT
-        action = f"{uri}{':' if uri.startswith('urn:') else '/'}{name.localname}"
+        """Return one message by itself (wsnt:UseRaw), with an act:Event header."""
         written = self._written(message)
-        return self._envelope(subscription, action, written.event_text, written.payload_text)
+        return self._envelope(subscription, written.action, written.event_text, written.payload_text)
 
     def pulled(self, subscription: Subscription, message: Message) -> bytes:
         """Return a wsnt:NotificationMessage for a pull point."""
@@ -137,6 +136,7 @@ class Notifications:
 
     def _make_messages(self, change: Change) -> tuple[Message, ...]:
         event = change.logged.event
+        producer = _put(self._producer, event.activity_id)
         return tuple(
             _Written(
                 f"{change.logged.id}.{number}" if number else str(change.logged.id),
@@ -144,7 +144,7 @@ class Notifications:
                 event.activity_id,
                 topic,
                 payload,
-                self._producers(event.activity_id),
+                producer,
             )
             for number, topic, payload in event_messages.payloads(change, self._addresses)
         )
@@ -156,24 +156,15 @@ class Notifications:
         return document(View(shown, change.logged.event.time, self._addresses))
 
     def _holder(self, subscription: Subscription, message: Message) -> tuple[bytes, bytes, bytes]:
-        return _HOLDER, self._references(subscription.id), self._written(message).behind_subscription
+        return _HOLDER, _put(self._reference, subscription.id), self._written(message).behind_subscription
 
     def _written(self, message: Message) -> _Written:
         if isinstance(message, _Written):
             return message
-        producer = self._producers(message.activity_id)
+        producer = _put(self._producer, message.activity_id)
         return _Written(
-            message.event_id, message.sequence, message.activity_id, message.topic, message.payload, producer
+            message.event_id, message.sequence, message.activity_id, message.topic, message.payload_text, producer
         )
-
-    def _write_producer(self, activity_id: str) -> bytes:
-        tag = f"{{{ns.WSNT}}}ProducerReference"
-        return etree.tostring(reference(self._addresses, Resource.ACTIVITY, activity_id, tag=tag, described=False))
-
-    def _write_reference(self, subscription_id: str) -> bytes:
-        tag = f"{{{ns.WSNT}}}SubscriptionReference"
-        made = reference(self._addresses, Resource.SUBSCRIPTION, subscription_id, tag=tag, described=False)
-        return etree.tostring(made)
 
     def _envelope(self, subscription: Subscription, action: str, header: bytes, body: bytes) -> Envelope:
         consumer = subscription.consumer
@@ -185,6 +176,16 @@ class Notifications:
             b"".join((beginning, message_id, header, parameters, _middle(version), body, _end(version))),
             http_headers(version, action),
         )
+
+
+def _pattern(addresses: Addresses, resource: Resource, name: str) -> bytes:
+    """Return an endpoint reference, named ``name``, of which all is written but the id, in whose places is a mark."""
+    return etree.tostring(reference(addresses, resource, _ID, tag=f"{{{ns.WSNT}}}{name}", described=False))
+
+
+def _put(pattern: bytes, identifier: str) -> bytes:
+    """Return a pattern with an id in it, which stands nowhere but in texts."""
+    return pattern.replace(_ID.encode(), escape(identifier).encode())
 
 
 class _Kept(Generic[T]):

@@ -100,12 +100,20 @@ def _members(view: View) -> Iterator[etree._Element]:
         yield made
 
 
-def _text(name: str, value: Callable[[Activity], object | None]) -> tuple[str, Values]:
-    def values(view: View) -> Iterator[etree._Element]:
-        found = value(view.activity)
-        if found is not None:
-            yield element(name, str(found))
+#: Properties of ours that are a text, by clark name: what they are, or None.
+TEXTS: dict[str, Callable[[Activity], str | None]] = {}
 
+
+def _text(name: str, value: Callable[[Activity], object | None]) -> tuple[str, Values]:
+    def text(activity: Activity) -> str | None:
+        return None if (found := value(activity)) is None else str(found)
+
+    def values(view: View) -> Iterator[etree._Element]:
+        found = text(view.activity)
+        if found is not None:
+            yield element(name, found)
+
+    TEXTS[f"{{{ns.ACT}}}{name}"] = text
     return f"{{{ns.ACT}}}{name}", values
 
 

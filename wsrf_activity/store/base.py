@@ -193,6 +193,9 @@ class Subscriptions(Protocol):
     def before(self, activity_id: str, sequence: int) -> int:
         """Return the position from which an activity's log is read on with ``sequence``."""
 
+    def last_of(self, activity_id: str, count: int) -> Sequence[tuple[int, int]]:
+        """Return the ids and the sequence numbers of an activity's last events, in order."""
+
     def of_activity(self, activity_id: str, after: int, limit: int) -> Sequence[Logged]:
         """Return an activity's events beyond a place among them, in order."""
 

@@ -121,6 +121,11 @@ class Subscriptions:
         """Return the position from which an activity's log is read on with ``sequence``."""
         return int(_BEFORE.scalar(self._connection, {"of": activity_id, "before": sequence}))
 
+    def last_of(self, activity_id: str, count: int) -> Sequence[tuple[int, int]]:
+        """Return the ids and the sequence numbers of an activity's last events, in order."""
+        rows = _LAST_EVENTS.all(self._connection, {"of": activity_id, "most": count})
+        return [(row["id"], row["sequence"]) for row in reversed(rows)]
+
     def of_activity(self, activity_id: str, after: int, limit: int) -> Sequence[Logged]:
         """Return an activity's events beyond a place among them, in order."""
         values = {"of": activity_id, "after": after, "most": limit}
@@ -313,6 +318,12 @@ _LAST_OF_ACTIVITY = Prepared(_END.where(_MINE))
 _BEFORE = Prepared(_END.where(_MINE, event_log.c.sequence < bindparam("before", type_=BigInteger())))
 _OF_ACTIVITY = Prepared(
     select(event_log).where(_MINE, event_log.c.sequence > _AFTER).order_by(event_log.c.sequence).limit(_MOST)
+)
+_LAST_EVENTS = Prepared(
+    select(event_log.c.id, event_log.c.sequence)
+    .where(event_log.c.activity_id == bindparam("of"))
+    .order_by(event_log.c.sequence.desc())
+    .limit(bindparam("most"))
 )
 _OF_OWNER = Prepared(
     select(event_log.c.id, event_log.c.activity_id)

@@ -163,7 +163,7 @@ class PlainRenderer:
         logged = change.logged
         payload = etree.fromstring(f'<Told xmlns="{ns.ACT}" sequence="{logged.sequence}">{"x" * self.padding}</Told>')
         topic = topics.of_event(logged.event.topic)
-        return [Message(str(logged.id), logged.sequence, logged.event.activity_id, topic, payload)]
+        return [Message(str(logged.id), logged.sequence, logged.event.activity_id, topic, etree.tostring(payload))]
 
     def document(self, change: Change) -> etree._Element:
         version = change.logged.event.version

@@ -23,6 +23,7 @@ from wsrf_activity.model.topics import UNPUBLISHED
 from wsrf_activity.notify.base import Envelope, Message
 from wsrf_activity.soap import contract
 from wsrf_activity.soap.event_messages import SOURCES
+from wsrf_activity.soap.event_messages import _values as written_values
 from wsrf_activity.soap.notifications import Notifications
 from wsrf_activity.soap.properties import CONSTANT, PROPERTIES, View, topic_space
 from wsrf_activity.testing.strategies import END, NOON, activities, activity
@@ -118,6 +119,18 @@ def test_properties_are_made_of_what_is_compared(shown: Activity) -> None:
         seen = Seen(shown)
         list(values(View(cast(Activity, seen), NOON, ADDRESSES)))
         assert name in UNPUBLISHED or seen.fields <= set(SOURCES.get(name, ())), name
+
+
+@given(activities())
+def test_values_are_told_as_the_document_has_them(shown: Activity) -> None:
+    view = View(shown, NOON, ADDRESSES)
+    for name in SOURCES:
+        written = etree.fromstring(b"<values>" + written_values(name, view) + b"</values>")
+        assert list(map(canonical, written)) == list(map(canonical, PROPERTIES[name](view))), name
+
+
+def canonical(element: etree._Element) -> bytes:
+    return etree.tostring(element, method="c14n", exclusive=True)
 
 
 def test_every_property_that_is_published_has_its_sources() -> None:
