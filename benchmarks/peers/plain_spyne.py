@@ -41,11 +41,11 @@ class Activities(ServiceBase):
     @rpc(Unicode, _returns=Unicode)
     def create_activity(ctx, service: str) -> str:
         """Store an activity and return its id."""
+        activity_id = uuid.uuid4().hex
         with sessions() as session:
-            activity = Activity(id=uuid.uuid4().hex, service=service, phase="Queued")
-            session.add(activity)
+            session.add(Activity(id=activity_id, service=service, phase="Queued"))
             session.commit()
-            return activity.id
+        return activity_id  # to read it of the object once it is committed would be one more query
 
     @rpc(Unicode, Unicode, _returns=Unicode)
     def get_resource_property(ctx, activity_id: str, name: str) -> str:
