@@ -23,7 +23,7 @@ from wsrf_activity.model.listing import Filter, Page
 from wsrf_activity.model.phases import ENDED, Phase
 from wsrf_activity.model.subscriptions import Subscription
 from wsrf_activity.soap.addressing import endpoint_reference
-from wsrf_activity.soap.properties import NIL, View, element, progress_element, time_element
+from wsrf_activity.soap.properties import NIL, View, add_time, element, progress_element, time_element
 
 T = TypeVar("T")
 
@@ -168,8 +168,8 @@ def write_started(
     """Say, in elements of the response's namespace, what was started, and the members where that is a set."""
     namespace = response.tag[1:].partition("}")[0]
     response.append(endpoint_reference(addresses, activity.id, service=activity.service))
-    response.append(time_element(f"{{{namespace}}}TerminationTime", activity.terminates))
-    response.append(time_element(f"{{{namespace}}}CurrentTime", now))
+    add_time(response, f"{{{namespace}}}TerminationTime", activity.terminates)
+    add_time(response, f"{{{namespace}}}CurrentTime", now)
     response.extend(_entry(f"{{{namespace}}}Entry", member, addresses) for member in members)
 
 

@@ -58,7 +58,15 @@ def element(name: str, text: str | None, attributes: dict[str, str] | None = Non
 
 def time_element(tag: str, moment: datetime | None) -> etree._Element:
     """Return an element with a time, or nil for never."""
-    made = etree.Element(tag, nsmap=_prefixes(tag))
+    return _set_time(etree.Element(tag, nsmap=_prefixes(tag)), moment)
+
+
+def add_time(parent: etree._Element, tag: str, moment: datetime | None) -> None:
+    """Add a child with a time to an element that has the prefixes: half of what it takes to make it and move it."""
+    _set_time(etree.SubElement(parent, tag), moment)
+
+
+def _set_time(made: etree._Element, moment: datetime | None) -> etree._Element:
     if moment is None:
         made.set(NIL, "true")
     else:
