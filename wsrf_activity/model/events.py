@@ -85,24 +85,24 @@ class Change:
 def between(old: Activity | None, new: Activity, now: datetime) -> tuple[Event, ...]:
     """Return the events of a change, in the order in which they are to be told; ``old`` None is the creation."""
 
-    def event(topic: str, payload: Payload) -> Event:
-        return Event(topic, new.id, new.owner, new.version, now, payload)
-
-    events: list[Event] = []
+    told: list[tuple[str, Payload]] = []
     if new.progress is not None and (old is None or old.progress != new.progress):
-        events.append(event("ProgressReported", new.progress))
-    events.extend(event("ErrorReported", error) for error in _added(old.errors if old else (), new.errors))
-    known = {result.name for result in old.results} if old else set()
-    events.extend(event("ResultAdded", result) for result in new.results if result.name not in known)
+        told.append(("ProgressReported", new.progress))
+    if new.errors:
+        told.extend(("ErrorReported", error) for error in _added(old.errors if old else (), new.errors))
+    if new.results:
+        known = {result.name for result in old.results} if old else set()
+        told.extend(("ResultAdded", result) for result in new.results if result.name not in known)
     if old is None or old.phase is not new.phase:
-        events.append(event(f"StatusChanged/{new.phase}", old.phase if old else None))
-    changed = _changed(old, new) | _lists(old, new, [event.payload for event in events])
-    if changed and not events:
-        events.append(event("", None))
-    if events:
-        last = events[-1]
-        events[-1] = Event(last.topic, new.id, new.owner, new.version, now, last.payload, changed)
-    return tuple(events)
+        told.append((f"StatusChanged/{new.phase}", old.phase if old else None))
+    changed = _changed(old, new) | _lists(old, new, [payload for _, payload in told])
+    if changed and not told:
+        told.append(("", None))
+    last = len(told) - 1
+    return tuple(
+        Event(topic, new.id, new.owner, new.version, now, payload, changed if place == last else None)
+        for place, (topic, payload) in enumerate(told)
+    )
 
 
 def snapshot(activity: Activity, now: datetime) -> Event:

@@ -10,7 +10,6 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from wsrf_activity.model.activity import (
-    RECOVERIES,
     Activity,
     ActivityError,
     Binding,
@@ -263,39 +262,17 @@ def _said(**fields: Any) -> dict[str, Any]:
 
 
 def _work(work: Work) -> dict[str, Any]:
-    return {
-        **_said(
-            retry_after=_span(work.retry_after) or None,
-            arguments=None if work.arguments is None else work.arguments.decode(),
-            bindings=[list(dataclasses.astuple(binding)) for binding in work.bindings] or None,
-            then=[dataclasses.asdict(link) for link in work.then] or None,
-            results={name: [spec.path, spec.media_type] for name, spec in work.results.items()} or None,
-        ),
-        "argv": list(work.argv),
-        "stdin": work.stdin,
-        "media_type": work.media_type,
-        "restart": work.restart.value,
-        "retries": work.retries,
-        "recoveries": work.recoveries,
-        "keep": _span(work.keep),
-    }
+    stored = {"argv": [*work.argv], "keep": _span(work.keep)}
+    for name, usual in _WORK_USUAL:
+        value = getattr(work, name)
+        if value != usual:
+            stored[name] = _WORK_WRITTEN[name](value) if name in _WORK_WRITTEN else value
+    return stored
 
 
 def _read_work(stored: Mapping[str, Any]) -> Work:
-    return Work(
-        argv=tuple(stored["argv"]),
-        stdin=stored["stdin"],
-        media_type=stored["media_type"],
-        results={name: ResultSpec(*spec) for name, spec in stored.get("results", {}).items()},
-        restart=RestartPolicy(stored["restart"]),
-        retries=stored["retries"],
-        recoveries=stored.get("recoveries", RECOVERIES),
-        retry_after=timedelta(microseconds=stored.get("retry_after", 0)),
-        keep=timedelta(microseconds=stored["keep"]),
-        arguments=stored["arguments"].encode() if "arguments" in stored else None,
-        bindings=tuple(Binding(*binding) for binding in stored.get("bindings", ())),
-        then=tuple(Link(**link) for link in stored.get("then", ())),
-    )
+    values = {name: _WORK_READ[name](value) if name in _WORK_READ else value for name, value in stored.items()}
+    return Work(**values)
 
 
 def _error(error: ActivityError) -> dict[str, Any]:
@@ -356,4 +333,28 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "results": lambda stored: tuple(map(_read_result, stored)),
     **dict.fromkeys(("groups", "needs"), tuple),
     **dict.fromkeys(_TIMES, datetime.fromisoformat),
+}
+#: The same of work. Earlier programs have written more of it than what is not as usual.
+_WORK_USUAL = tuple(
+    (field.name, getattr(Work(argv=()), field.name))
+    for field in dataclasses.fields(Work)
+    if field.name not in ("argv", "keep")
+)
+_WORK_WRITTEN: dict[str, Callable[[Any], Any]] = {
+    "restart": attrgetter("value"),
+    "retry_after": _span,
+    "arguments": bytes.decode,
+    "bindings": lambda bindings: [list(dataclasses.astuple(binding)) for binding in bindings],
+    "then": lambda then: [dataclasses.asdict(link) for link in then],
+    "results": lambda results: {name: [spec.path, spec.media_type] for name, spec in results.items()},
+}
+_WORK_READ: dict[str, Callable[[Any], Any]] = {
+    "argv": tuple,
+    "keep": _read_span,
+    "restart": RestartPolicy,
+    "retry_after": _read_span,
+    "arguments": str.encode,
+    "bindings": lambda stored: tuple(Binding(*binding) for binding in stored),
+    "then": lambda stored: tuple(Link(**link) for link in stored),
+    "results": lambda stored: {name: ResultSpec(*spec) for name, spec in stored.items()},
 }
