@@ -4,7 +4,6 @@ import asyncio
 import pickle
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from importlib.metadata import EntryPoint, EntryPoints
@@ -19,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import databases
-from tests.integration.statements import connection
+from tests.integration.statements import connection, together
 from wsrf_activity.model.activity import Activity, Progress, new_id
 from wsrf_activity.model.errors import InvalidState, Unavailable
 from wsrf_activity.model.events import Event
@@ -118,31 +117,11 @@ async def test_what_was_asked_for_before_it_is_closed_is_done(database_url: str)
 class TestGroupCommit:
     """Whoever writes commits what is waiting in one go."""
 
-    @staticmethod
-    async def together(database: Database, *transactions: Any) -> list[Any]:
-        """Run them in one batch: the writers are kept busy until all of them are waiting."""
-        loop, release = asyncio.get_running_loop(), threading.Event()
-        first = []
-        for _ in range(pooled.WRITERS if database.shared else 1):
-            busy = asyncio.Event()
-
-            def keep_busy(records: Records, busy: asyncio.Event = busy) -> None:
-                loop.call_soon_threadsafe(busy.set)
-                assert release.wait(30)
-
-            first.append(asyncio.create_task(database.change(keep_busy)))
-            await busy.wait()
-        tasks = [asyncio.create_task(database.change(transaction)) for transaction in transactions]
-        await asyncio.sleep(0)
-        release.set()
-        await asyncio.gather(*first)
-        return await asyncio.gather(*tasks, return_exceptions=True)
-
     async def test_one_commit_for_many(self, database: Database) -> None:
         commits: list[object] = []
         sqlalchemy.event.listen(database._engine, "commit", commits.append)  # type: ignore[attr-defined]  # of all of ours
         many = [new() for _ in range(100)]
-        await self.together(database, *(lambda records, each=each: records.insert(each, ()) for each in many))
+        await together(database, *(lambda records, each=each: records.insert(each, ()) for each in many))
         assert len(commits) <= 4
         assert [await get(database, each.id) for each in many] == many
 
@@ -158,7 +137,7 @@ class TestGroupCommit:
             records.insert(poor, ())
             connection(records).exec_driver_sql("SELECT nonsense")
 
-        outcomes = await self.together(
+        outcomes = await together(
             database,
             lambda records: records.insert(good[0], ()),
             refuses,
@@ -180,7 +159,7 @@ class TestGroupCommit:
             runs.append(records.get(good.id))
             raise InvalidState("no", "Queued")
 
-        stored, refused = await self.together(sqlite, lambda records: records.insert(good, ()), refuses)
+        stored, refused = await together(sqlite, lambda records: records.insert(good, ()), refuses)
         assert (stored, type(refused)) == (True, InvalidState)
         assert runs == [good]  # once: nobody else had to be done again for its sake
 
@@ -188,7 +167,7 @@ class TestGroupCommit:
         await execute(sqlite, "CREATE TABLE parent (id INTEGER PRIMARY KEY)")
         await execute(sqlite, "CREATE TABLE child (id INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED)")
         good = new()
-        outcomes = await self.together(
+        outcomes = await together(
             sqlite,
             lambda records: records.insert(good, ()),
             lambda records: connection(records).exec_driver_sql("INSERT INTO child VALUES (1)").rowcount,
@@ -291,7 +270,7 @@ class TestConnections:
                 killer.execute(cut).fetchall()
                 found = await asyncio.gather(*(get(database, there.id) for _ in range(20)))
                 assert found == [there] * 20
-            limits = await TestGroupCommit.together(database, *[lock_timeout] * 4)
+            limits = await together(database, *[lock_timeout] * 4)
             assert set(limits) == {"250ms"}  # what replaces a connection is set up as that was
             await database.close()
 

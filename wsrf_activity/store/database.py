@@ -7,7 +7,7 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, create_engine, event, text
@@ -23,6 +23,7 @@ from wsrf_activity.store.notices import Heard
 from wsrf_activity.store.pending import STOPPED, Pending, fail, tell
 from wsrf_activity.store.prepared import Prepared
 from wsrf_activity.store.records import Records
+from wsrf_activity.store.unwritten import Unwritten
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -111,14 +112,15 @@ class _Spoilt(Exception):
 def _commit_together(connection: Connection, batch: Sequence[Pending[Any]]) -> None:
     """Commit a batch at once; one that fails takes back its own part, and all where the commit itself fails.
 
-    Hardly one fails once it has changed something, while a savepoint for each would copy every page that it touches.
-    So these come only where one has failed: then all is taken back, and done once more.
+    Hardly one fails once it has changed something, while a savepoint for each would copy every page that it touches,
+    and what each adds would be written by itself. So that is done only where one has failed: then all is taken back,
+    and done once more.
     """
     try:
         try:
-            _commit(connection, batch, _run)
+            _commit(connection, batch)
         except _Spoilt:
-            _commit(connection, batch, _run_apart)
+            _commit_apart(connection, batch)
     except Exception as error:
         # SQLAlchemy takes a transaction whose commit has failed for over; SQLite may have it open still.
         _driver(connection).rollback()
@@ -126,25 +128,38 @@ def _commit_together(connection: Connection, batch: Sequence[Pending[Any]]) -> N
             waiting.error = waiting.error or error
 
 
-def _commit(
-    connection: Connection, batch: Sequence[Pending[Any]], run: Callable[[Connection, Pending[Any]], None]
-) -> None:
+def _commit(connection: Connection, batch: Sequence[Pending[Any]]) -> None:
+    unwritten = Unwritten(connection)
     with unavailable(), connection.begin():
         for waiting in batch:
             waiting.error = None
-            run(connection, waiting)
+            _run(connection, waiting, unwritten)
+        try:
+            unwritten.write()
+        except Exception as error:
+            raise _Spoilt from error
 
 
-def _run(connection: Connection, waiting: Pending[Any]) -> None:
-    """Run one change of a batch; raises _Spoilt where it fails, unless it is seen to have changed nothing."""
+def _commit_apart(connection: Connection, batch: Sequence[Pending[Any]]) -> None:
+    with unavailable(), connection.begin():
+        for waiting in batch:
+            waiting.error = None
+            _run_apart(connection, waiting)
+
+
+def _run(connection: Connection, waiting: Pending[Any], unwritten: Unwritten) -> None:
+    """Run one change of a batch; raises _Spoilt where it fails, unless it is seen to have changed nothing.
+
+    What another one has added may have been written meanwhile, which is no change of its own.
+    """
     driver = _driver(connection)
-    before = driver.total_changes
+    before = driver.total_changes - unwritten.written, unwritten.added
     try:
-        waiting.result = waiting.transaction(Records(connection))
+        waiting.result = waiting.transaction(Records(connection, unwritten=unwritten))
     except SQLAlchemyError as error:
         raise _Spoilt from error  # a full disk, for one, may have cost the whole transaction
     except Exception as error:
-        if driver.total_changes != before:
+        if unwritten.failed or (driver.total_changes - unwritten.written, unwritten.added) != before:
             raise _Spoilt from error
         waiting.error = error
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.phases import LIVE
@@ -11,14 +11,11 @@ from wsrf_activity.store import codec
 from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import need
+from wsrf_activity.store.unwritten import Statements
 
 
-class Families:
+class Families(Statements):
     """The statements on one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Work in the transaction of ``connection``."""
-        self._connection = connection
 
     def get(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these that there are, by id."""
@@ -27,10 +24,6 @@ class Families:
     def lock(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these that there are, locked in the order of their ids where the database locks rows."""
         return {row["id"]: codec.read_activity(row) for row in _LOCK.all(self._connection, {"ids": activity_ids})}
-
-    def insert(self, added: Sequence[Activity]) -> None:
-        """Add many activities at once, of which none has a request id."""
-        _INSERT.change_many(self._connection, [codec.activity_row(each) for each in added])
 
     def save(self, pairs: Sequence[tuple[Activity, Activity]]) -> bool:
         """Write the next version of each; False where one has changed since it was read."""
@@ -112,7 +105,6 @@ class Families:
             _FORGET_NEEDS.change(self._connection, {"ids": activity_ids})
 
 
-_INSERT = Prepared(insert(activities).values(bound(activities)).inline())
 SAVE = Prepared(
     update(activities)
     .values(bound(activities))

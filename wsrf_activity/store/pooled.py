@@ -23,6 +23,7 @@ from wsrf_activity.store.migrate import migrate
 from wsrf_activity.store.notices import CHANNEL, Heard, Notice, payloads
 from wsrf_activity.store.pending import STOPPED, Pending, fail, tell
 from wsrf_activity.store.records import Records
+from wsrf_activity.store.unwritten import Unwritten
 
 if TYPE_CHECKING:
     from wsrf_activity.store.listener import Listener
@@ -122,7 +123,7 @@ class Pooled(Database):
                 fail([*part, *(each for other in parts for each in other)], error)
                 return
             except Exception as error:
-                failed = len(results)  # or all of them, where what failed was to tell of them
+                failed = len(results)  # or all of them, where what they have put off cannot be written, or told of
                 if len(part) == 1 and not isinstance(error, SQLAlchemyError):
                     fail(part, error)
                     continue
@@ -164,9 +165,11 @@ class Pooled(Database):
         notices: list[Notice] = []
         results.clear()
         with connection.begin() as begun:
-            records = Records(connection, notices)
+            unwritten = Unwritten(connection)
+            records = Records(connection, notices, unwritten=unwritten)
             for transaction in transactions:
                 results += [transaction(records)]
+            unwritten.write()
             try:
                 with unavailable():
                     self._announce(connection, notices)

@@ -22,6 +22,7 @@ _Process = Callable[[Any], Any]
 _ROWS = methodcaller("fetchall")  #: all of them: a query that is not read to its end stays open
 _CURSOR = "cursor"  #: where it is kept with a connection
 _ROW_COUNT = attrgetter("rowcount")
+_ROWS_AT_ONCE = (32, 16, 8, 4, 2, 1)  #: that are added by one statement of SQLite, which has each of them ready
 
 
 class among(ColumnElement[bool]):
@@ -134,11 +135,7 @@ class Prepared:
     def _run(self, connection: Connection, values: Values, outcome: Callable[[Any], Any]) -> Any:
         """Run it once, and return what ``outcome`` takes from the driver's cursor."""
         compiled = self._for(connection.dialect)
-        try:
-            runner = connection.info.get(_CURSOR) or driver_of(connection)
-            return outcome(runner.execute(compiled.sql, compiled.parameters(values)))
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise failed(connection, compiled.sql, error) from error
+        return _outcome(connection, compiled.sql, compiled.parameters(values), outcome)
 
     def _for(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)
@@ -146,6 +143,46 @@ class Prepared:
             statement = self._dialects.get(dialect.name, self._statement)
             found = self._compiled[dialect.name] = _compile(statement, dialect)
         return found
+
+
+class PreparedRows(Prepared):
+    """An INSERT of values that are given, of which SQLite gets many with one statement.
+
+    While it runs one, no other thread of Python waits for it; before each next one it may wait for them.
+    """
+
+    def __init__(self, statement: ClauseElement) -> None:
+        """Declare what inserts one row."""
+        super().__init__(statement)
+        self._of_many: dict[int, str] = {}
+
+    def change_many(self, connection: Connection, rows: Sequence[Values]) -> int:
+        """Insert these, and return how many they are."""
+        if connection.dialect.name != "sqlite":
+            return super().change_many(connection, rows)
+        compiled = self._for(connection.dialect)
+        begin = 0
+        for count in _ROWS_AT_ONCE:
+            while len(rows) - begin >= count:
+                part = rows[begin : begin + count]
+                values = [value for row in part for value in compiled.parameters(row)]
+                _outcome(connection, self._of_many.get(count) or self._of(count, compiled.sql), values, _ROW_COUNT)
+                begin += count
+        return len(rows)
+
+    def _of(self, count: int, sql: str) -> str:
+        statement, values, row = sql.partition(" VALUES ")
+        self._of_many[count] = made = f"{statement}{values}{', '.join([row] * count)}"
+        return made
+
+
+def _outcome(connection: Connection, sql: str, parameters: Any, outcome: Callable[[Any], Any]) -> Any:
+    """Run a statement, and return what ``outcome`` takes from the driver's cursor."""
+    try:
+        runner = connection.info.get(_CURSOR) or driver_of(connection)
+        return outcome(runner.execute(sql, parameters))
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise failed(connection, sql, error) from error
 
 
 def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:

@@ -1,19 +1,12 @@
 """The statements: every read and every change of the database, named. Each runs in its caller's transaction."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Connection,
-    Integer,
-    Text,
     bindparam,
-    cast,
-    column,
     delete,
     func,
     insert,
@@ -37,18 +30,26 @@ from wsrf_activity.store.subscriptions import Subscriptions
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import activity_group as groups
 from wsrf_activity.store.tables import event as event_log
-from wsrf_activity.store.tables import micros, removal, upload
+from wsrf_activity.store.tables import removal, upload
+from wsrf_activity.store.unwritten import Statements, Unwritten, join_groups, log, write_new
 
 
-class Records:
+class Records(Statements):
     """The statements on one connection."""
 
-    def __init__(self, connection: Connection, notices: list[Notice] | None = None, known: Known | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        notices: list[Notice] | None = None,
+        known: Known | None = None,
+        unwritten: Unwritten | None = None,
+    ) -> None:
         """Work in the transaction of ``connection``; ``notices`` gets what other servers are to hear of it.
 
-        With ``known`` nothing is changed here, and what is known already is not read again.
+        With ``known`` nothing is changed here, and what is known already is not read again. With ``unwritten``, which
+        the caller writes before the commit, what is added is put off.
         """
-        self._connection = connection
+        super().__init__(connection, unwritten)
         self._notices = notices
         self._known = known
 
@@ -78,10 +79,13 @@ class Records:
 
     def insert(self, activity: Activity, events: Sequence[Event]) -> bool:
         """Add an activity; False where another transaction took its request id first."""
-        if _INSERT.change(self._connection, codec.activity_row(activity)) != 1:
-            return False
-        self._set_groups(activity)
-        self.log(events)
+        if activity.request_id is None:
+            self._add([activity], events)
+        else:
+            if _INSERT.change(self._connection, codec.activity_row(activity)) != 1:
+                return False
+            join_groups(self._connection, [activity])
+            self.log(events)
         self._announce(activity)
         return True
 
@@ -94,7 +98,7 @@ class Records:
         if changed:
             if new.groups != old.groups:
                 _LEAVE_GROUPS.change(self._connection, {"ids": [new.id]})
-                self._set_groups(new)
+                join_groups(self._connection, [new])
             self.log(events)
             self._announce(new)
         return changed
@@ -102,12 +106,15 @@ class Records:
     def insert_many(self, added: Sequence[Activity], events: Sequence[Event]) -> None:
         """Add activities that nobody can know yet, so that other servers hear no more than that there is work."""
         if added:
-            self.families.insert(added)
-            for activity in added:
-                self._set_groups(activity)
-            self.log(events)
+            self._add(added, events)
             if any(activity.phase is Phase.QUEUED for activity in added):
                 self.tell_of_queue()
+
+    def _add(self, added: Sequence[Activity], events: Sequence[Event]) -> None:
+        if self._unwritten is None:
+            write_new(self._connection, added, events)
+        else:
+            self._unwritten.add(added, events)
 
     def save_many(self, pairs: Sequence[tuple[Activity, Activity]], events: Sequence[Event]) -> bool:
         """Write the next version of each, whose groups stay; False where one has changed since it was read."""
@@ -155,17 +162,17 @@ class Records:
     @property
     def subscriptions(self) -> Subscriptions:
         """The statements about subscriptions, pull points, and the log that they read."""
-        return Subscriptions(self._connection, self._notices)
+        return Subscriptions(self._bare, self._notices, self._unwritten)
 
     @property
     def families(self) -> Families:
         """The statements about activities that belong together."""
-        return Families(self._connection)
+        return Families(self._bare, self._unwritten)
 
     @property
     def servers(self) -> Servers:
         """The statements about servers that share this database."""
-        return Servers(self._connection)
+        return Servers(self._bare, self._unwritten)
 
     def owners_queued(self) -> Sequence[str]:
         """Return who has work in the queue: one step of the index for each, however long their queues."""
@@ -258,25 +265,13 @@ class Records:
         if rows:
             _NOTE_REMOVAL.change_many(self._connection, rows)
 
-    def _set_groups(self, activity: Activity) -> None:
-        rows = [
-            {"owner": activity.owner, "name": name, "created": activity.created, "activity_id": activity.id}
-            for name in activity.groups
-        ]
-        if rows:
-            _JOIN_GROUPS.change_many(self._connection, rows)
-
     def _announce(self, activity: Activity) -> None:
         if self._notices is not None:
             self._notices.append(Notice.of(activity))
 
     def log(self, events: Sequence[Event]) -> None:
         """Write events behind those that their activities have."""
-        rows = [codec.event_row(event) for event in events]
-        if len(rows) > 1 and self._connection.dialect.name == "postgresql":
-            _LOG_TOGETHER.change(self._connection, {"rows": [_told(row, place) for place, row in enumerate(rows)]})
-        elif rows:
-            _LOG.change_many(self._connection, rows)
+        log(self._connection, events)
 
 
 # The statements of every activity's way.
@@ -286,43 +281,6 @@ _INSERT = Prepared(
     sqlite.insert(activities).values(bound(activities)).on_conflict_do_nothing(),
     postgresql=postgresql.insert(activities).values(bound(activities)).on_conflict_do_nothing(),
 )
-_LOG = Prepared(
-    insert(event_log)
-    .values(
-        **{name: bindparam(name) for name in codec.EVENT_COLUMNS},
-        sequence=select(func.coalesce(func.max(event_log.c.sequence), 0) + 1)
-        .where(event_log.c.activity_id == bindparam("activity_id"))
-        .scalar_subquery(),
-    )
-    .inline()
-)
-_LOGGED = [event_log.c[name] for name in codec.EVENT_COLUMNS]
-#: These come as texts: within JSON that it takes apart PostgreSQL refuses characters that it would store, as U+0000.
-_JSON = [each.key for each in _LOGGED if isinstance(each.type, JSON)]
-_TOLD = (
-    func.json_to_recordset(bindparam("rows", type_=JSON()))
-    .table_valued(
-        column("place", Integer()),
-        *(column(each.key, Text() if each.key in _JSON else each.type) for each in _LOGGED),
-        name="told",
-    )
-    .render_derived(with_types=True)
-)
-#: Many rows at once: for PostgreSQL each statement is a message to a server. Their ids are in their order, too.
-_LOG_TOGETHER = Prepared(
-    insert(event_log)
-    .from_select(
-        [*(each.key for each in _LOGGED), "sequence"],
-        select(
-            *(cast(_TOLD.c[each.key], each.type) if each.key in _JSON else _TOLD.c[each.key] for each in _LOGGED),
-            select(func.coalesce(func.max(event_log.c.sequence), 0))
-            .where(event_log.c.activity_id == _TOLD.c.activity_id)
-            .scalar_subquery()
-            + func.row_number().over(partition_by=_TOLD.c.activity_id, order_by=_TOLD.c.place),
-        ).order_by(_TOLD.c.place),
-    )
-    .inline()
-)
 _GET_IT = select(activities).where(activities.c.id == bindparam("id"))
 _GET = Prepared(_GET_IT)
 _GET_TO_CHANGE = Prepared(_GET_IT.with_for_update())
@@ -331,7 +289,6 @@ _BY_REQUEST = Prepared(
         activities.c.owner == bindparam("owner"), activities.c.request_id == bindparam("request_id")
     )
 )
-_JOIN_GROUPS = Prepared(insert(groups).values(bound(groups)).inline())
 _LEAVE_GROUPS = Prepared(delete(groups).where(among(groups.c.activity_id, "ids")))
 _QUEUED_OWNER = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
 _FIRST_QUEUED_OWNER = Prepared(_QUEUED_OWNER)
@@ -379,11 +336,6 @@ _NEXT_BEGIN = Prepared(
         activities.c.begins > bindparam("now"), activities.c.phase == Phase.QUEUED.value
     )
 )
-
-
-def _told(row: Mapping[str, Any], place: int) -> dict[str, Any]:
-    texts = {name: None if row[name] is None else json.dumps(row[name]) for name in _JSON}
-    return {**row, **texts, "time": micros(row["time"]), "place": place}
 
 
 def _not_of_others(server_id: str) -> ColumnElement[bool]:

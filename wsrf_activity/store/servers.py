@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import BigInteger, Connection, RowMapping, and_, delete, exists, literal_column, or_, select, update
+from sqlalchemy import BigInteger, RowMapping, and_, delete, exists, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql
 
 from wsrf_activity.model.phases import Phase
@@ -11,6 +11,7 @@ from wsrf_activity.model.servers import Registered, Server
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import role as roles
 from wsrf_activity.store.tables import server as servers
+from wsrf_activity.store.unwritten import Statements
 
 _MICROSECOND = timedelta(microseconds=1)
 _NOW = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger)
@@ -19,12 +20,8 @@ _HELD = and_(activities.c.phase == Phase.EXECUTING.value, activities.c.holder ==
 _REGISTERED = select(servers, (servers.c.until - _NOW).label("remaining"))
 
 
-class Servers:
+class Servers(Statements):
     """The statements on one connection."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Work in the transaction of ``connection``."""
-        self._connection = connection
 
     def renew(self, server: Server, lease: timedelta) -> bool:
         """Let a server's lease run anew; False where it had none: then others may have taken what it held."""

@@ -27,17 +27,20 @@ from wsrf_activity.store.notices import Notice
 from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.tables import departed, pull_point, pulled, subscription
 from wsrf_activity.store.tables import event as event_log
+from wsrf_activity.store.unwritten import Statements, Unwritten
 
 _BATCH = 1000  #: that expire in one transaction
 _PART = 500  #: ids in one query
 
 
-class Subscriptions:
+class Subscriptions(Statements):
     """The statements on one connection."""
 
-    def __init__(self, connection: Connection, notices: list[Notice] | None) -> None:
+    def __init__(
+        self, connection: Connection, notices: list[Notice] | None, unwritten: Unwritten | None = None
+    ) -> None:
         """Work in the transaction of ``connection``; ``notices`` gets what other servers are to hear of it."""
-        self._connection = connection
+        super().__init__(connection, unwritten)
         self._notices = notices
 
     def add(self, added: Subscription) -> None:
