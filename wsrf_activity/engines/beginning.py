@@ -45,7 +45,7 @@ def _spawn(order: Order, environment: dict[str, str], files: list[int]) -> int:
         file_actions=[(os.POSIX_SPAWN_DUP2, file, number) for number, file in enumerate(files)],
         setsid=True,
         setsigmask=(),
-        setsigdef=_CATCHABLE,
+        setsigdef=_changed(),
     )
 
 
@@ -99,6 +99,12 @@ def _place(source: str, name: str) -> None:
         os.link(source, name)
     except OSError:
         os.symlink(source, name)  # another file system
+
+
+@functools.cache
+def _changed() -> list[int]:
+    """Return the signals that are not handled here as usual: how never changes in a supervisor."""
+    return [each for each in _CATCHABLE if signal.getsignal(each) is not signal.SIG_DFL]
 
 
 @functools.cache

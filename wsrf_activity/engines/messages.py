@@ -62,8 +62,8 @@ class Messages:
     """The messages of one attempt, from where an earlier server left off."""
 
     def __init__(self, folder: Path, tell: Callable[[Said], None], heard: Heard = NOTHING_HEARD) -> None:
-        self._path = os.fspath(folder / attempt.MESSAGES)
-        self._spawned = os.fspath(folder / attempt.SPAWNED)
+        self._path = f"{folder}/{attempt.MESSAGES}"
+        self._spawned = f"{folder}/{attempt.SPAWNED}"
         self._tell = tell
         self._changed = 0  #: of the file, nanoseconds
         self._offset, self._warnings = heard

@@ -56,8 +56,9 @@ class Claims:
 
         def transaction(records: Records) -> None:
             self._lease.guard(records)
-            found.later = records.next_begin(now)
             found.activities = self._take(records, free, running, now)
+            # With all slots taken nothing else may begin: who is given back the next one looks again.
+            found.later = records.next_begin(now) if len(found.activities) < free else None
 
         try:
             await self._ledger.database.change(transaction)

@@ -39,15 +39,23 @@ class Ledger:
         self.news: Callable[[str, str | None, Sequence[Logged]], None] = lambda activity_id, owner, logged: None
         self.reads: Callable[[str], bool] = lambda activity_id: False  #: whether it is worth saying what is in the log
 
-    async def change(self, activity_id: str, step: Step, *, fence: int | None = None) -> Activity:
+    async def change(
+        self, activity_id: str, step: Step, *, fence: int | None = None, known: Activity | None = None
+    ) -> Activity:
         """Apply ``step`` to the activity as it is now and return what it became.
 
         What follows from that for those that it belongs to is in the same transaction. Raises what the step raises,
         NoSuchActivity, and FenceLost where the work has another holder by now.
+
+        ``known`` is what the caller takes it to be, which spares reading it: where it has changed meanwhile nothing is
+        written, by its version, and the next try reads it. It is of no use for a member of another activity, whose
+        termination time follows that one's under the same version.
         """
+        first = None if known is None or known.parent is not None else known
 
         def apply(family: Family, records: Records, now: datetime) -> Activity:
-            old = records.get_to_change(activity_id)
+            nonlocal first
+            old, first = first or records.get_to_change(activity_id), None
             if old is None:
                 raise NoSuchActivity
             if fence is not None and old.fence != fence:

@@ -366,7 +366,7 @@ class Runner:
         settled = await settled_of(outcome, folder, attempt.activity)
         job_id = (None if attempt.run is None else attempt.run.job_id) or outcome.job_id
         # An abort counts until the very moment of the change.
-        await self._writer.change(
+        await self._writer.end(
             attempt,
             lambda old, now: replace(settled, job_id=job_id, abort_reason=attempt.abort_reason).apply(old, now),
         )

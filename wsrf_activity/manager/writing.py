@@ -40,6 +40,13 @@ class Writer:
         """Write what has become of the work."""
         attempt.activity = await self._write(attempt.activity, step)
 
+    async def end(self, attempt: Attempt, step: Step) -> None:
+        """Write how the work ended: as a rule nobody has changed the activity since this server did."""
+        known = attempt.activity
+        attempt.activity = await self._persevere(
+            known, lambda: self._ledger.change(known.id, step, fence=known.fence, known=known)
+        )
+
     async def take_spawned(self, activity: Activity) -> None:
         """Start what the work has left to be started; once more is no harm."""
         await self._persevere(activity, lambda: self._spawner.take(activity))

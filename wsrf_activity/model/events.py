@@ -123,17 +123,23 @@ def _lists(old: Activity | None, new: Activity, told: Sequence[Payload]) -> dict
     before = (old.errors, old.results) if old else ((), ())
     if (new.errors, new.results) == before:
         return {}
+    if new.errors is before[0]:  # as in most changes: nothing of a list that has a bound
+        return {} if new.results == before[1] + _results(told) else {"results": new.results}
     follows = _with(old or replace(new, errors=(), results=()), told)
     return {name: getattr(new, name) for name in ("errors", "results") if getattr(follows, name) != getattr(new, name)}
 
 
 def _with(activity: Activity, told: Sequence[Payload]) -> Activity:
     """Add the errors and results that were told."""
-    results = tuple(payload for payload in told if isinstance(payload, Result))
+    results = _results(told)
     errors = [payload for payload in told if isinstance(payload, ActivityError)]
     if results:
         activity = replace(activity, results=activity.results + results)
     return with_errors(activity, errors) if errors else activity
+
+
+def _results(told: Sequence[Payload]) -> tuple[Result, ...]:
+    return tuple(payload for payload in told if isinstance(payload, Result))
 
 
 def states(before: Activity | None, log: Sequence[Logged]) -> Iterator[Change]:

@@ -105,9 +105,11 @@ class Families(Statements):
             _FORGET_NEEDS.change(self._connection, {"ids": activity_ids})
 
 
+#: Of what stays as it is the indexes need not be written anew.
+_FOR_GOOD = ("id", "owner", "service", "created", "request_id")
 SAVE = Prepared(
     update(activities)
-    .values(bound(activities))
+    .values({name: value for name, value in bound(activities).items() if name not in _FOR_GOOD})
     .where(
         activities.c.id == bindparam("of"),
         activities.c.version == bindparam("was_version"),

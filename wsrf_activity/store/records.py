@@ -176,12 +176,7 @@ class Records(Statements):
 
     def owners_queued(self) -> Sequence[str]:
         """Return who has work in the queue: one step of the index for each, however long their queues."""
-        owners: list[str] = []
-        owner = _FIRST_QUEUED_OWNER.scalar(self._connection, {})
-        while owner is not None:
-            owners.append(owner)
-            owner = _NEXT_QUEUED_OWNER.scalar(self._connection, {"after": owner})
-        return owners
+        return [row["owner"] for row in _OWNERS_QUEUED.all(self._connection, {})]
 
     def next_queued(self, owner: str, count: int, now: datetime) -> Sequence[Activity]:
         """Return an owner's oldest queued activities, locked against other servers where the database can."""
@@ -290,9 +285,11 @@ _BY_REQUEST = Prepared(
     )
 )
 _LEAVE_GROUPS = Prepared(delete(groups).where(among(groups.c.activity_id, "ids")))
-_QUEUED_OWNER = select(func.min(activities.c.owner)).where(activities.c.phase == Phase.QUEUED.value)
-_FIRST_QUEUED_OWNER = Prepared(_QUEUED_OWNER)
-_NEXT_QUEUED_OWNER = Prepared(_QUEUED_OWNER.where(activities.c.owner > bindparam("after")))
+_QUEUED_OWNER = select(func.min(activities.c.owner).label("owner")).where(activities.c.phase == Phase.QUEUED.value)
+_OWNERS = _QUEUED_OWNER.cte("owners", recursive=True)
+_NEXT_OWNER = _QUEUED_OWNER.where(activities.c.owner > _OWNERS.c.owner).scalar_subquery()
+_OWNERS = _OWNERS.union_all(select(_NEXT_OWNER).where(_OWNERS.c.owner.is_not(None)))
+_OWNERS_QUEUED = Prepared(select(_OWNERS.c.owner).where(_OWNERS.c.owner.is_not(None)))
 _NEXT_QUEUED = Prepared(
     select(activities)
     .where(
