@@ -177,6 +177,12 @@ class TestEnds:
         assert await house.manager.remover.reap(house.now) == 3
         assert not await is_there(house, parent)
 
+    async def test_one_that_ends_stays_as_long_too(self, house: House) -> None:
+        parent, members = await a_set(house, 2, lifetime=2 * HOUR)
+        await house.manager.set_termination(ADA, parent, 3 * HOUR)
+        house.engine.finish(members[0])
+        assert (await house.wait(members[0])).terminates == house.now + 3 * HOUR
+
     async def test_a_restart_leaves_what_gathers_alone(self, house: House) -> None:
         parent, members = await a_set(house, 2)
         version = (await house.get(parent)).version

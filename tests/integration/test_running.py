@@ -273,6 +273,16 @@ class TestOutcomes:
         await until(lambda: not house.manager._runner._attempts)
         assert (await house.get(activity_id)).phase is Phase.EXECUTING
 
+    async def test_the_end_keeps_what_has_changed_while_the_work_ran(self, house: House) -> None:
+        activity_id = await house.running()
+        await house.manager.set_termination(ADA, activity_id, timedelta(hours=7))
+        await house.manager.ledger.change(activity_id, partial(changes.warn, message="meanwhile"))
+        house.engine.finish(activity_id)
+        ended = await house.wait(activity_id)
+        assert ended.phase is Phase.COMPLETED
+        assert ended.terminates == house.now + timedelta(hours=7)
+        assert [error.description for error in ended.errors] == ["meanwhile"]
+
     async def test_a_change_of_the_limit_reaches_the_work_even_while_it_starts(self, small: House) -> None:
         small.engine.after.clear()
         activity_id = await small.create(work_limit=timedelta(hours=1))
