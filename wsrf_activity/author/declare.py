@@ -38,6 +38,7 @@ class Policies:
     each: str | None = None
     times: str | None = None
     media_type: str | None = None
+    reuse: int | None = None
 
     def said(self) -> Mapping[str, Any]:
         """Return those that say something."""
@@ -86,6 +87,7 @@ def activity(
     each: str | None = None,
     times: str | None = None,
     media_type: str | None = None,
+    reuse: int | None = None,
     state: Any = None,
 ) -> Callable[[F], F]: ...
 
@@ -95,7 +97,8 @@ def activity(function: Any = None, /, *, name: str | None = None, state: Any = N
 
     Its first parameter is the job; the others and what it returns need type hints. ``name`` is the operation's, the
     function's where nothing is said. ``state`` is a class with ``to_json`` and ``from_json`` for its checkpoints.
-    Durations are timedeltas or texts such as ``"PT30M"``. Raises DeclarationError, with one sentence.
+    Durations are timedeltas or texts such as ``"PT30M"``. ``reuse`` is how many calls one process may serve, one after
+    another; each has a process of its own where nothing is said. Raises DeclarationError, with one sentence.
     """
     if function is None:
         return lambda decorated: _declared(decorated, name, state, policies)
@@ -157,6 +160,12 @@ def _count(value: Any) -> int:
     return value
 
 
+def _calls(value: Any) -> int:
+    if _count(value) < 1:
+        raise ValueError(f"{value!r}; accepted: a whole number from 1, of calls that one process serves")
+    return int(value)
+
+
 def _span(value: Any) -> timedelta:
     span = value if isinstance(value, timedelta) else parse_duration(_text(value), datetime.now(UTC))
     if span <= timedelta(0):
@@ -195,6 +204,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
     "each": _text,
     "times": _text,
     "media_type": _media_type,
+    "reuse": _calls,
 }
 
 

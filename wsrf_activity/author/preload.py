@@ -11,24 +11,24 @@ import json
 import os
 import select
 import signal
-import site
 import stat
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import NoReturn
 
 from wsrf_activity.author import run
 from wsrf_activity.author.job import Job
+from wsrf_activity.author.sources import is_library
 from wsrf_activity.author.targets import Target, load
+from wsrf_activity.author.turns import Turns, enter, flush
 from wsrf_activity.engines import attempt, processes, zygote
 from wsrf_activity.engines.forking import Forking
+from wsrf_activity.engines.keeping import Seat
 from wsrf_activity.engines.nursery import Functions
 
 PREFIX = (sys.executable, "-m", "wsrf_activity.author", "run")
@@ -53,10 +53,13 @@ _PATIENCE = 60.0  #: seconds that a module may take to be imported; what takes l
 _UNFLUSHED = 120  #: Python's own exit code where standard output could not be written
 
 
-def functions(targets: Iterable[str], environ: Mapping[str, str]) -> Functions:
+def functions(
+    targets: Iterable[str], environ: Mapping[str, str], reuse: Mapping[tuple[str, ...], int] | None = None
+) -> Functions:
     """Return how an engine begins functions in a server with this environment, and those of the targets faster.
 
-    They find the modules that the server finds, and this very package.
+    They find the modules that the server finds, and this very package. ``reuse`` says, by command line, how many calls
+    a process may serve where that is not one.
     """
     loaded = tuple(dict.fromkeys(targets))
     own = [] if Path(_ROOT).name in ("site-packages", "dist-packages") else [_ROOT]
@@ -65,6 +68,7 @@ def functions(targets: Iterable[str], environ: Mapping[str, str]) -> Functions:
         prefix=PREFIX,
         zygote=(sys.executable, "-c", _PROGRAM, *loaded) if loaded else (),
         environment={"PYTHONPATH": path} if path else {},
+        reuse=reuse or {},
     )
 
 
@@ -114,19 +118,8 @@ def _used_by(target: str) -> list[str]:
     return [
         name
         for name, module in list(sys.modules.items())
-        if name not in known and name.partition(".")[0] != own and _is_library(module)
+        if name not in known and name.partition(".")[0] != own and is_library(module)
     ]
-
-
-def _is_library(module: ModuleType) -> bool:
-    file = getattr(module, "__file__", None)
-    return isinstance(file, str) and os.path.realpath(file).startswith(_library_folders())
-
-
-def _library_folders() -> tuple[str, ...]:
-    paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    paths += [*site.getsitepackages(), site.getusersitepackages()]
-    return tuple({os.path.realpath(path) + os.sep for path in paths})
 
 
 def _harmless(names: list[str]) -> list[str]:
@@ -196,27 +189,14 @@ def _read(descriptor: int) -> bytes:
     return told
 
 
-def _run(argv: tuple[str, ...]) -> int:
+def _run(argv: tuple[str, ...], seat: Seat | None) -> int:
     """Do what ``python -m wsrf_activity.author run ...`` does, in a fork of this process, to the end of it."""
     sys.argv = [str(Path(__file__).with_name("__main__.py")), *argv[len(PREFIX) - 1 :]]
-    sys.path.insert(0, os.getcwd())
-    sys.stdin = open(0, encoding=sys.stdin.encoding, errors=sys.stdin.errors, closefd=False)  # noqa: SIM115 - to the end
+    enter()
     numbers = sys.modules.get("numpy.random")
     if numbers is not None:
         numbers.seed()  # as Python's own is after a fork: or all functions would draw the same numbers
-    code = run.main(argv[len(PREFIX) :])
+    code = run.main(argv[len(PREFIX) :], None if seat is None else Turns(seat))
     threading._shutdown()  # type: ignore[attr-defined]  # as multiprocessing does: threads end before the process
     atexit._run_exitfuncs()
-    return code if _flush() or code else _UNFLUSHED
-
-
-def _flush() -> bool:
-    """Write out what was printed, as Python does at its end: a stream that the function has closed is no failure."""
-    written = True
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None and not getattr(stream, "closed", False):
-                stream.flush()
-        except Exception:  # a full disk, or a stream of the author's own making
-            written = False
-    return written
+    return code if flush() or code else _UNFLUSHED

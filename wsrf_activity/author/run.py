@@ -5,12 +5,13 @@ It is a command as any other: what it needs it finds in its environment, and wha
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import os
 import signal
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
@@ -19,6 +20,7 @@ from wsrf_activity.author.declare import Declaration
 from wsrf_activity.author.job import Cancelled, Job
 from wsrf_activity.author.spawning import Known
 from wsrf_activity.author.targets import Loaded, TargetError, load
+from wsrf_activity.author.turns import Turns
 from wsrf_activity.engines import attempt, failures
 from wsrf_activity.engines.base import Failure
 from wsrf_activity.types.errors import Unfit
@@ -32,22 +34,35 @@ _OURS = "wsrf_activity."
 _OWN = (os.path.dirname(__file__), "<frozen")  #: where frames are that tell an author nothing
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], turns: Turns | None = None) -> int:
     """Call the operation of a target and return the exit code: 0, 1 with why it failed, or 143 where it was to end.
 
-    A function that ends the process itself (``sys.exit``) has its own.
+    A function that ends the process itself (``sys.exit``) has its own. With ``turns`` other calls of the operation
+    follow one that has succeeded.
     """
     if len(argv) != 2 or attempt.ACTIVITY_REPORT not in os.environ:
         sys.stderr.write("usage: run TARGET OPERATION, as the server does: functions are called for an activity only\n")
         return _UNUSABLE
+    os.register_at_fork(after_in_child=_be_ended)  # as other programs are
+    _forget_own_path()
+    find = functools.cache(load)
+    target, operation = argv
+    code = _call(find, target, operation, turns)
+    while code == 0 and turns is not None and turns.next():
+        code = _call(find, target, operation, turns)
+    return code
+
+
+def _call(find: Callable[[str], Loaded], target: str, operation: str, turns: Turns | None) -> int:
     job, process = Job.of(os.environ), os.getpid()
     _end_on_signal(job)
-    _forget_own_path()
     try:
-        loaded = load(argv[0])
+        loaded = find(target)
         if os.getpid() != process:
             return 0  # a child that the module forked as it was imported: the function is called once
-        perform(job, loaded, argv[1], (job.folder / attempt.ARGUMENTS).read_bytes(), signals=True)
+        if turns is not None:
+            turns.loaded()
+        perform(job, loaded, operation, (job.folder / attempt.ARGUMENTS).read_bytes(), signals=True)
     except Cancelled:
         return _CANCELLED
     except SystemExit as ended:
@@ -142,14 +157,17 @@ async def _awaited(job: Job, declaration: Declaration, arguments: Mapping[str, A
         raise
 
 
+def _be_ended() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _end_on_signal(job: Job) -> None:
-    """Have SIGTERM end the function; what it forks is ended by it as programs are."""
+    """Have SIGTERM end the function."""
 
     def end(number: int, frame: FrameType | None) -> None:
         job.cancel()
 
     signal.signal(signal.SIGTERM, end)
-    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def _forget_own_path() -> None:

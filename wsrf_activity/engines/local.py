@@ -175,6 +175,7 @@ class LocalEngine:
             rlimits=self.limits.rlimits(),
             cap=self.limits.output,
             grace=self.limits.grace.total_seconds(),
+            reuse=self._functions.reuse.get(job.argv, 0) if self._functions else 0,
         )
 
     def _find(self, claim: Claim, folder: str) -> Keeper | None:

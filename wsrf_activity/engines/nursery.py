@@ -9,10 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from wsrf_activity.engines import descriptors, openfiles, processes, supervisor, zygote
+from wsrf_activity.engines import descriptors, keeping, openfiles, processes, supervisor, zygote
 from wsrf_activity.engines.forking import PLACES
 from wsrf_activity.engines.order import Order
 
@@ -40,6 +40,8 @@ class Functions:
     prefix: tuple[str, ...]  #: how its command lines begin
     zygote: tuple[str, ...]  #: the command of that zygote; the number of a descriptor follows. Empty: there is none
     environment: Mapping[str, str]  #: what such work finds beside what all work does, however it is begun
+    #: How many calls a process may serve one after another, by the command line, where that is more than one.
+    reuse: Mapping[tuple[str, ...], int] = field(default_factory=dict)
 
 
 class Keeper:
@@ -57,6 +59,8 @@ class Keeper:
         self._said: str | None = None  #: of the end of the work
         self._over: Callable[[str], None] | None = None
         self._watched: int | None = None  #: descriptor
+        self._keeps: tuple[str, ...] = ()  #: the command line whose process it has kept, if it still has it
+        self._keeps_until = 0.0  #: on the monotonic clock
         if channel is not None:
             self._look(channel.fileno())
 
@@ -65,8 +69,15 @@ class Keeper:
         """Whether it may be asked for the next thing."""
         return self._channel is not None
 
-    async def ask(self, order: bytes) -> str:
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The command line of the function for which it keeps a process, as far as is known; empty where it has none."""
+        return self._keeps if time.monotonic() < self._keeps_until else ()
+
+    async def ask(self, order: Order) -> str:
         """Give it an order and return the answer, which is empty when it was killed."""
+        if not order.bury:
+            self._keeps, self._keeps_until = order.keeps, time.monotonic() + keeping.IDLE
         loop = asyncio.get_running_loop()
         if self._channel is None:
             return ""
@@ -74,7 +85,7 @@ class Keeper:
         self._answer = loop.create_future()
         try:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # perhaps it has said before why it ended
-                await _send(self._channel, order)
+                await _send(self._channel, order.encode())
             return await self._answer
         finally:
             self._answer = None
@@ -226,12 +237,12 @@ class Nursery:
         later finds that nobody waits, and begins nothing.
         """
         async with self._slots:
-            keeper = self._take()
+            keeper = self._take(order.keeps)
             try:
                 async with asyncio.timeout(BURIAL if order.bury else PATIENCE):
                     if not keeper.idle:
                         keeper = await self._fork()
-                    answer = await keeper.ask(order.encode())
+                    answer = await keeper.ask(order)
             except TimeoutError:
                 answer = ""
                 self._replace_stopped()
@@ -243,21 +254,29 @@ class Nursery:
                 self._forget_idle()
             return answer, keeper
 
-    def _take(self) -> Keeper:
-        """Return one who is idle, and lives as far as is known; one who cannot be asked where there is none."""
-        while self._idle:
-            keeper = self._idle.pop()
-            if keeper.idle:
-                return keeper
+    def _take(self, keeps: tuple[str, ...]) -> Keeper:
+        """Return one who is idle, and lives as far as is known; one who cannot be asked where there is none.
+
+        Best is one that keeps the process that is needed; one that keeps another would have to end that first.
+        """
+        for keeper in [each for each in self._idle if not each.idle]:
+            self._idle.remove(keeper)
             keeper.close()
+        for wanted in (keeps, ()):
+            for keeper in reversed(self._idle):
+                if keeper.keeps == wanted:
+                    self._idle.remove(keeper)
+                    return keeper
         return Keeper()
 
     def take_back(self, keeper: Keeper) -> None:
-        """Have a supervisor wait for the next order, if it can and is needed."""
-        if keeper.idle and len(self._idle) < IDLE and self._control is not None:
-            self._idle.append(keeper)
-        else:
+        """Have a supervisor wait for the next order, if it can, in the place of the one that has waited longest."""
+        if not keeper.idle or self._control is None:
             keeper.close()
+            return
+        self._idle.append(keeper)
+        if len(self._idle) > IDLE:
+            self._idle.pop(0).close()
 
     async def _fork(self) -> Keeper:
         """Return a new supervisor; none that can be asked where there is none to be had just now."""

@@ -27,12 +27,18 @@ class Order(NamedTuple):
     rlimits: tuple[tuple[int, int], ...] = ()
     cap: int = 0  #: bytes that a file may have
     grace: float = 5.0  #: seconds
+    reuse: int = 0  #: calls that the process of a function may serve; up to 1: this one only
     bury: bool = False  #: begin nothing: end what a dead supervisor left, and report what can be known
     aborted: bool = False  #: a client wanted it ended
 
     def encode(self) -> bytes:
         """Write it for the channel."""
         return json.dumps(self._asdict()).encode() + b"\n"
+
+    @property
+    def keeps(self) -> tuple[str, ...]:
+        """The command line for whose other calls a process is kept; empty where none is."""
+        return self.argv if self.reuse > 1 else ()
 
     @property
     def cookies(self) -> dict[str, str]:

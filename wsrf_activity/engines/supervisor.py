@@ -64,6 +64,13 @@ class Supervisor:
 
     def serve(self) -> None:
         """Take orders until the server has gone, or until a later one waits for the end of this process."""
+        try:
+            self._serve()
+        finally:
+            if self._forking is not None:
+                self._forking.retire()
+
+    def _serve(self) -> None:
         while not self._stays and (content := self._receive()):
             order = Order(**json.loads(content))
             try:
@@ -109,7 +116,7 @@ class Supervisor:
         main = processes.find(pid)
         if main is not None:
             record.session(pid, main.start)
-        tree = _Tree(pid)
+        tree = _Tree(pid, self._forking)
         reason = self._tend(tree, order.folder, claim, clock)
         ended = time.time()
         if not tree.gone():
@@ -170,6 +177,7 @@ class Supervisor:
     def _receive(self) -> bytes:
         """Return the next order; nothing where the server has gone, even in the middle of it."""
         content = bytearray()
+        self._rest()
         while not content.endswith(b"\n"):
             try:
                 part = self._channel.recv(65536)
@@ -179,6 +187,16 @@ class Supervisor:
                 return b""
             content += part
         return bytes(content)
+
+    def _rest(self) -> None:
+        """Wait for an order as long as a process is kept for the next call, and keep it no longer than that."""
+        kept = None if self._forking is None else self._forking.kept
+        if self._forking is None or kept is None:
+            return
+        orders = select.poll()
+        orders.register(self._channel, select.POLLIN)
+        if not orders.poll(1000 * max(0.0, kept.until - time.monotonic())):
+            self._forking.retire()
 
     def _say_begun(self) -> None:
         """Say it, unless that was said: at the latest before anything that may take its time."""
@@ -204,26 +222,41 @@ class Supervisor:
 
 
 class _Tree:
-    """The work with all that it started: every orphan of it becomes this process's child."""
+    """The work with all that it started: every orphan of it becomes a child of this process, or of one that is kept."""
 
-    def __init__(self, pid: int) -> None:
+    def __init__(self, pid: int, forking: Forking | None) -> None:
         self.pid = pid
         self.status: int | None = None  #: of the main process, once it ended
+        self._forking = forking
+        self._rests = False  #: whether the main process has done with the work, and is all that is left of it
 
     def gone(self) -> bool:
-        """Bury the dead; whether nobody is left."""
+        """Bury the dead; whether nobody is left that is at work."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 return True
             if pid == 0:
-                return False
+                return self._rested()
             if pid == self.pid:
                 self.status = status
+                self._forget()
+
+    def _rested(self) -> bool:
+        kept = None if self._forking is None else self._forking.kept
+        if self.status is None and kept is not None and kept.rests():
+            self.status, self._rests = 0, True
+        return self._rests
+
+    def _forget(self) -> None:
+        if self._forking is not None:
+            self._forking.forget()
 
     def end(self, grace: float) -> None:
         """End everybody: TERM, after the grace KILL, again until nobody is left."""
+        self._rests = False
+        self._forget()
         if self.gone():
             return
         with _urgency():

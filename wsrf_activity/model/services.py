@@ -177,6 +177,7 @@ class Service:
     )
     fixed_lifetime: bool = False  #: whether clients choose none at all
     function: tuple[str, ...] = ()  #: the command line that calls a function, which reads its arguments itself
+    reuse: int = 1  #: calls of a function that one process may serve
     interface: str = ""  #: the name of the interface that its operation stands in; empty: it has none
     engine: str = DEFAULT_ENGINE  #: by its name among the configured engines
     synchronous: bool = False  #: whether its operation waits for the end where the caller says nothing

@@ -110,3 +110,10 @@ def whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise ValueError(f"{value!r}: accepted: a whole number from 0")
     return value
+
+
+def several(value: object) -> int:
+    """Return a whole number from 1; raises ValueError."""
+    if whole(value) < 1:
+        raise ValueError(f"{value!r}: accepted: a whole number from 1")
+    return whole(value)

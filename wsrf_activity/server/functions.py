@@ -107,7 +107,9 @@ def prepare(engines: Mapping[str, Engine], services: Iterable[Service]) -> None:
     functions_of = [service for service in services if service.function[: len(PREFIX)] == PREFIX]
     for name, engine in engines.items():
         if isinstance(engine, LocalEngine):
-            engine.prepare(functions((each.function[-2] for each in functions_of if each.engine == name), os.environ))
+            its = [each for each in functions_of if each.engine == name]
+            reuse = {each.function: each.reuse for each in its if each.reuse > 1}
+            engine.prepare(functions((each.function[-2] for each in its), os.environ, reuse))
 
 
 def read_description(told: Mapping[str, Any]) -> Described:

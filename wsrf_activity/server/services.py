@@ -15,7 +15,7 @@ from wsrf_activity.model.activity import COMMAND_SERVICE, DEFAULT_ENGINE, RECOVE
 from wsrf_activity.model.errors import InvalidParameter
 from wsrf_activity.model.interfaces import COMMON_OPERATIONS, NAMESPACE, Interface, check_namespace
 from wsrf_activity.model.services import Parameter, ParameterType, Service, placeholders
-from wsrf_activity.model.tables import SettingsError, Table, flag, span, text, whole
+from wsrf_activity.model.tables import SettingsError, Table, flag, several, span, text, whole
 from wsrf_activity.server.functions import Described, describe
 from wsrf_activity.server.links import check_links, read_links
 from wsrf_activity.types.commands import command_interface
@@ -35,7 +35,7 @@ _OVERRIDING: tuple[str, ...] = (
     "retry_after",
     "recoveries",
 )
-_OVERRIDING += ("engine", "synchronous", "then")
+_OVERRIDING += ("engine", "synchronous", "then", "reuse")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class _Python:
         """Read what is said of it, and whether that can be, before anybody is asked; raises SettingsError."""
         namespace, said = table.take("namespace", _namespace, None), table.take_all(_OVERRIDING)
         table.done()
-        _policies(Table(table.name, dict(said)), RECOVERIES)
+        _of_a_function(Table(table.name, dict(said)), RECOVERIES)
         return cls(where=table.name, target=target, folder=folder, name=name, namespace=namespace, said=said)
 
     def describe(self) -> Described:
@@ -142,7 +142,7 @@ def function_services(described: Described, said: Mapping[str, Any], recoveries:
             interface=interface.name,
             function=described.command(operation.name),
             documentation=operation.documentation,
-            **_policies(policies, recoveries),
+            **_of_a_function(policies, recoveries),
         )
         policies.done()
 
@@ -167,6 +167,10 @@ def _command_service(name: str, table: Table, recoveries: int) -> tuple[Service,
         return service, command_interface(service, namespace)
     except (ValueError, TypeError) as error:
         raise SettingsError(f"{table.name}: {error}") from None
+
+
+def _of_a_function(table: Table, recoveries: int) -> dict[str, Any]:
+    return {**_policies(table, recoveries), "reuse": table.take("reuse", several, 1)}
 
 
 def _policies(table: Table, recoveries: int) -> dict[str, Any]:
