@@ -1,4 +1,8 @@
-"""Python functions that do nothing, from their start to Completed on PostgreSQL, against procrastinate."""
+"""Python functions that do nothing, from their start to Completed on PostgreSQL, against procrastinate.
+
+Its workers call one function after another in one process: they are compared with functions that share processes. Those
+of which each call has a process of its own are measured too.
+"""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,13 +15,18 @@ from benchmarks.processes import activity_server, loading, output, process, tell
 from benchmarks.rows.run import CORES, running
 from tests.databases import Cluster, NoPostgreSQL, cluster
 
-_RUN, _JOBS = "function, start to Completed", "procrastinate"
+_RUN, _FRESH, _JOBS = "functions that share processes", "a process for each function", "procrastinate"
 _MODULE = """\
 from wsrf_activity.author import activity
 
 
 @activity
 def nothing(job) -> None:
+    pass
+
+
+@activity(reuse=1_000_000)
+def shared(job) -> None:
     pass
 """
 
@@ -38,15 +47,19 @@ def prepare(scale: Scale) -> Iterator[Bench]:
         config = f'[limits]\nparallel = {CORES}\n[services.words]\npython = "{module}"\n'
         options = ("--database", stack.enter_context(databases.database()))
         server = stack.enter_context(activity_server(Path(folder) / "data", config, *options))
-        plan = running(server, "words.nothing")
-        acts = [loading(at(_RUN, count), replace(plan, connections=count), server) for count in points]
+        acts = [
+            loading(at(title, count), replace(running(server, service), connections=count), server)
+            for title, service in ((_RUN, "words.shared"), (_FRESH, "words.nothing"))
+            for count in points
+        ]
         goals = []
         if not without:
             acts.append(_peer(stack, databases))
-            title = f"no-op functions to procrastinate, {CORES} workers each"
+            title = f"no-op functions that share processes, as procrastinate's do, to it, {CORES} workers each"
             goals.append(Goal(title, at(_RUN, most), _JOBS, 1.5))
+            goals.append(Goal("the same with a process for each function", at(_FRESH, most), _JOBS))
         title = "A function by number of those under way"
-        curve = Curve(title, "clients that start and wait", "ms for each", (_RUN,), points, milliseconds)
+        curve = Curve(title, "clients that start and wait", "ms for each", (_RUN, _FRESH), points, milliseconds)
         yield Bench(acts, goals, (curve,), without)
 
 

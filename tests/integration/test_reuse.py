@@ -1,4 +1,4 @@
-"""Functions whose calls share processes: what a process serves again after, what ends it, and who does the call then."""
+"""Functions whose calls share processes: after what a process serves another, what ends it, and who serves then."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ import pytest
 from tests.integration.functions import function_job
 from tests.integration.local_jobs import abort_all, ended, nothing_said, run_job, soon, supervisor_of, until
 from wsrf_activity.author.preload import PREFIX, functions
-from wsrf_activity.engines import attempt
+from wsrf_activity.engines import attempt, local
 from wsrf_activity.engines.base import Job, Lost, Report
 from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
@@ -115,6 +115,14 @@ async def test_a_process_serves_as_many_calls_as_its_author_says(engine: LocalEn
         assert not is_running(told[0][0])
 
 
+async def test_calls_that_go_on_for_long_share_too(
+    engine: LocalEngine, module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, "SETTLE", 0.0)
+    monkeypatch.setattr(local, "POLL", 0.01)
+    assert [(await _call(engine, module, "spoils", how="time.sleep(0.3)"))[1] for _ in range(2)] == [1, 2]
+
+
 async def test_one_call_at_a_time(engine: LocalEngine, module: Path) -> None:
     told = await asyncio.gather(*(_call(engine, module) for _ in range(3)))
     assert len({process for process, _ in told}) == 3
@@ -155,9 +163,13 @@ async def test_a_call_that_fails_is_the_last(engine: LocalEngine, module: Path) 
         assert (await _call(engine, module, "spoils", how="pass"))[1] == 1
 
 
+def _change(module: Path) -> None:
+    module.write_text(MODULE.replace("calls = 0", "calls = 10"))
+
+
 async def test_what_was_changed_is_imported_anew(engine: LocalEngine, module: Path) -> None:
     assert [(await _call(engine, module))[1] for _ in range(2)] == [1, 2]
-    module.write_text(MODULE.replace("calls = 0", "calls = 10"))
+    _change(module)
     job = function_job(module.parent, module, "tells")
     report = await run_job(engine, job)
     assert report.exit_code == 0
@@ -210,7 +222,11 @@ async def _at_gate(job: Job) -> int:
 
 async def test_a_call_that_is_aborted_ends_its_process(engine: LocalEngine, module: Path) -> None:
     """With all that it has started."""
-    for how in ("pass", "subprocess.Popen(['sleep', '1000'], start_new_session=True)", "signal.signal(15, lambda *_: 0)"):
+    for how in (
+        "pass",
+        "subprocess.Popen(['sleep', '1000'], start_new_session=True)",
+        "signal.signal(15, lambda *_: 0)",
+    ):
         job = _standing(module, how)
         run = await engine.start(job, nothing_said)
         process = await _at_gate(job)

@@ -31,7 +31,7 @@ class Kept:
         """Hold the process that has begun with this order."""
         self.pid = pid
         self.serves = _settings(order)
-        self.until = time.monotonic() + IDLE
+        self.until = time.monotonic() + IDLE  #: on the monotonic clock; it is kept no longer without a call
         self._channel = channel
         self._channel.setblocking(False)
         self._environment = environment  #: of the last call
@@ -55,15 +55,17 @@ class Kept:
             begun = bool(answer.poll(1000 * _PATIENCE)) and self._channel.recv(1) == BEGUN
         except OSError:  # it was killed
             return False
-        self._environment, self.until = environment, time.monotonic() + IDLE
+        self._environment = environment
         return begun
 
     def rests(self) -> bool:
         """Whether it has said that its call is over."""
         try:
-            return self._channel.recv(1) == RESTS
+            rests = self._channel.recv(1) == RESTS
         except OSError:  # nothing was said, or it has ended
             return False
+        self.until = time.monotonic() + IDLE
+        return rests
 
     def forget(self) -> None:
         """Let go of one that is ended by others."""

@@ -71,13 +71,13 @@ class Keeper:
 
     @property
     def keeps(self) -> tuple[str, ...]:
-        """The command line of the function for which it keeps a process, as far as is known; empty where it has none."""
+        """The command line for which it keeps a process, as far as is known; empty where it keeps none."""
         return self._keeps if time.monotonic() < self._keeps_until else ()
 
     async def ask(self, order: Order) -> str:
         """Give it an order and return the answer, which is empty when it was killed."""
         if not order.bury:
-            self._keeps, self._keeps_until = order.keeps, time.monotonic() + keeping.IDLE
+            self._keeps = order.keeps
         loop = asyncio.get_running_loop()
         if self._channel is None:
             return ""
@@ -99,8 +99,11 @@ class Keeper:
             self._look(self._pidfd)
 
     def settle(self) -> None:
-        """Close the channel of work that goes on for long: one descriptor is enough then. It ends with that work."""
-        if self._channel is not None and self._pidfd is not None:
+        """Close the channel of work that goes on for long: one descriptor is enough then. It ends with that work.
+
+        One that keeps a process for the next call does not end.
+        """
+        if self._channel is not None and self._pidfd is not None and not self._keeps:
             self._look(self._pidfd)
             self._channel.close()
             self._channel = None
@@ -165,7 +168,7 @@ class Keeper:
     def _hear(self, line: str) -> None:
         word, _, rest = line.partition(" ")
         if word == supervisor.ENDED:
-            self._said = rest
+            self._said, self._keeps_until = rest, time.monotonic() + keeping.IDLE
         elif self._answer is not None and not self._answer.done():
             self._answer.set_result(line)
 
