@@ -59,6 +59,7 @@ def test_a_supervisor_loads_little() -> None:
         "wsrf_activity.engines.beginning",
         "wsrf_activity.engines.descriptors",
         "wsrf_activity.engines.forking",
+        "wsrf_activity.engines.keeping",
         "wsrf_activity.engines.order",
         "wsrf_activity.engines.outputs",
         "wsrf_activity.engines.processes",
