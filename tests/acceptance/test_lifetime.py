@@ -238,7 +238,10 @@ def test_what_has_expired_is_invisible_at_once(server: Server, wire: Wire, gates
     content = "<act:RequestId>expired</act:RequestId>"
     ended, running = wire.create("echo x", content), wire.create(gates().held)
     wire.ended(ended)
+    change = "<wsrfrp:Update><act:Name>changed</act:Name></wsrfrp:Update>"
     for activity_id in (ended, running):
+        # What the server changes itself it reads again, so that it finds what is changed behind its back.
+        wire.call(f"<wsrfrp:SetResourceProperties>{change}</wsrfrp:SetResourceProperties>", activity_id)
         rewind(server, activity_id)
         assert_unknown(wire, activity_id)
     assert wire.create("echo x", content) != ended

@@ -27,10 +27,12 @@ class Version:
         #: The attributes that say for whom a header block is, and whether it has to be understood.
         self.role_attribute = f"{{{namespace}}}{'role' if self.is_12 else 'actor'}"
         self.must_understand = f"{{{namespace}}}mustUnderstand"
-        self.envelope, self.header, self.body = (f"{{{namespace}}}{name}" for name in ("Envelope", "Header", "Body"))
+        names = ("Envelope", "Header", "Body", "Fault")
+        self.envelope, self.header, self.body, self.fault = (f"{{{namespace}}}{name}" for name in names)
         soap = self.prefix
         #: What stands around header blocks and body, as text: elements of it would be made anew for each message.
-        self.beginning = f'{markup.DECLARATION}<{soap}:Envelope xmlns:{soap}="{namespace}">'.encode()
+        self.declared = f' xmlns:{soap}="{namespace}"'.encode()
+        self.beginning = f"{markup.DECLARATION}<{soap}:Envelope".encode() + self.declared + b">"
         self.before_headers, self.behind_headers = f"<{soap}:Header>".encode(), f"</{soap}:Header>".encode()
         self.before_body, self.end = f"<{soap}:Body>".encode(), f"</{soap}:Body></{soap}:Envelope>".encode()
 
@@ -64,11 +66,13 @@ class Outgoing:
         """Return it in UTF-8, with reference parameters, as they were written, behind its other header blocks.
 
         As elements the parameters would lose the namespaces that only their text uses. A message without headers gets
-        none. The body, written by itself, declares whatever it uses.
+        none. The body, written by itself, declares whatever it uses; a Fault but for the prefix of the envelope.
         """
         version = self.version
         header = (version.before_headers, *self.headers, *parameters, version.behind_headers) if self.headers else ()
         body = etree.tostring(self.body, encoding="utf-8", xml_declaration=False, with_tail=False)
+        if self.body.tag == version.fault:  # the envelope has declared what its name and its codes use
+            body = body.replace(version.declared, b"", 1)
         return b"".join((version.beginning, *header, version.before_body, body, version.end))
 
 
