@@ -60,12 +60,12 @@ class _Talk(asyncio.Protocol):
         if path == b"/hang":
             return
         assert self._transport is not None
-        if path == b"/gate" and not gate.open:
-            gate.waiting.append(self._transport)
-            return
         if path != b"/500":
             stamp = _STAMP.search(body)
             came.append((time.monotonic(), body.count(_MESSAGE) or 1, float(stamp[1]) if stamp else None))
+        if path == b"/gate" and not gate.open:
+            gate.waiting.append(self._transport)
+            return
         self._transport.write(_BAD if path == b"/500" else _GOOD)
 
 
