@@ -12,6 +12,8 @@ import pytest
 
 from tests import databases
 
+_LONGEST_ID = 500  #: characters of a value that names a test
+
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -23,6 +25,14 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
                 patch.delenv(name)
         patch.setenv("HOME", str(home))
         yield
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name what is long by its size: older versions of pytest write all of it, which takes minutes for megabytes.
+
+    What is made by chance, which is long as well, has the same name in each worker of pytest-xdist then.
+    """
+    return f"{argname} of {len(val)}" if isinstance(val, str | bytes) and len(val) > _LONGEST_ID else None
 
 
 @pytest.fixture(scope="session", autouse=True)
