@@ -18,16 +18,22 @@ from tests.server import Server, Wire
 from wsrf_activity.model import ns
 
 ACT = f"{{{ns.ACT}}}"
+#: No lease runs out here: who delivers after a kill has seen that the process is gone.
+CONFIG = """
+[limits]
+lease = "PT1H"
+"""
 ENDED = [f"{STATUS}/{phase}" for phase in ("Queued", "Executing", "Completed")]
 
 
 @pytest.fixture
 def server(tmp_path: Path, database_url: str) -> Iterator[Server]:
     url = None if database_url.startswith("sqlite") else database_url
-    server = Server(tmp_path / "data", url)
+    server = Server(tmp_path / "data", url, config=CONFIG)
     server.start()
     yield server
     server.stop()
+    print(server.log.read_text())  # for where the test has failed
 
 
 def closed_port() -> int:

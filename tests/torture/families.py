@@ -39,6 +39,7 @@ def wrong(case: Case, document: etree._Element, patient: Patient, journal: Journ
     if live:
         yield f"it has ended before its members: {live}"
     if len(there) != said["Total"] or any(counts[name] != said[name] for name in _COUNTED):
+        patient.document(case.activity_id)  # else its time came between the two questions, and its members went with it
         yield f"it counts {said}, and has {there}"
     harms = journal.harms(case) + [harm for each, _, _ in there for harm in journal.harmed.get(each, ())]
     kind = case.plan.kind

@@ -59,12 +59,13 @@ class Membership:
 
     async def start(self) -> None:
         """Take over what no living server holds, now and from now on."""
-        await self._lead()
         if self._lease.shared:
             self._taking = True
             await self._take_over()
+            await self._lead()  # not before: a server that is gone, and known to be, need not have its lease run out
             await self._adopt(await self._ledger.database.change(self._find_lost))
         else:
+            await self._lead()
             left = await self._ledger.database.read(lambda records: records.in_phase(Phase.EXECUTING))
             at_work = [activity.id for activity in left if activity.at_work]
             held = (
