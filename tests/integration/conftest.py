@@ -1,4 +1,4 @@
-"""A manager with all that it needs, on either database."""
+"""The databases, and on them a manager with all that it needs."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +8,23 @@ import pytest
 from tests.integration.house import House
 from tests.integration.kinship import SERVICES
 from wsrf_activity.manager import running
+from wsrf_activity.store import Database, open_database
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """On either database, with nothing in it."""
+    database = open_database(database_url)
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
+    """On SQLite alone, with nothing in it."""
+    database = open_database(f"sqlite:///{tmp_path / 'activities.db'}")
+    yield database
+    await database.close()
 
 
 @pytest.fixture

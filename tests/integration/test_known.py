@@ -1,10 +1,9 @@
 """What SQLite's server keeps in memory of activities is never behind what is committed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
@@ -12,19 +11,12 @@ from sqlalchemy import update
 from tests.integration.statements import connection
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity
-from wsrf_activity.store import Database, Records, open_database
+from wsrf_activity.store import Database, Records
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.testing.stores.subject import add, get, new, save
 from wsrf_activity.testing.strategies import END, NOON
 
 LATER = NOON + timedelta(days=1)
-
-
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = open_database(f"sqlite:///{tmp_path / 'activities.db'}")
-    yield database
-    await database.close()
 
 
 def _save(records: Records, old: Activity) -> object:
@@ -45,42 +37,42 @@ def _any_statement(records: Records, old: Activity) -> object:
 
 
 @pytest.mark.parametrize("change", [_save, _save_many, _follow, _any_statement])
-async def test_a_change_is_seen(database: Database, change: Callable[[Records, Activity], object]) -> None:
+async def test_a_change_is_seen(sqlite: Database, change: Callable[[Records, Activity], object]) -> None:
     parent, other = new(), new()
     child = new(parent=parent.id)
-    await add(database, parent, child, other)
+    await add(sqlite, parent, child, other)
     for each in (child, other):
-        assert await get(database, each.id) is await get(database, each.id)  # it is in memory
-    await database.change(lambda records: change(records, child))
-    found = await get(database, child.id)
+        assert await get(sqlite, each.id) is await get(sqlite, each.id)  # it is in memory
+    await sqlite.change(lambda records: change(records, child))
+    found = await get(sqlite, child.id)
     assert found is not None
     assert found.terminates == LATER
 
 
-async def test_what_is_removed_is_gone(database: Database) -> None:
+async def test_what_is_removed_is_gone(sqlite: Database) -> None:
     there = new()
-    await add(database, there)
-    assert await get(database, there.id) == there
-    await database.change(lambda records: records.remove({there.id: "folder"}, END))
-    assert await get(database, there.id) is None
+    await add(sqlite, there)
+    assert await get(sqlite, there.id) == there
+    await sqlite.change(lambda records: records.remove({there.id: "folder"}, END))
+    assert await get(sqlite, there.id) is None
 
 
-async def test_what_is_taken_back_is_as_it_was(database: Database) -> None:
+async def test_what_is_taken_back_is_as_it_was(sqlite: Database) -> None:
     there = new()
-    await add(database, there)
+    await add(sqlite, there)
 
     def fail(records: Records) -> None:
         assert records.save(there, changes.set_termination(there, LATER), [])
         raise KeyError("no")
 
     with pytest.raises(KeyError):
-        await database.change(fail)
-    assert await get(database, there.id) == there
+        await sqlite.change(fail)
+    assert await get(sqlite, there.id) == there
 
 
-async def test_who_reads_without_pause_never_sees_the_past(database: Database) -> None:
+async def test_who_reads_without_pause_never_sees_the_past(sqlite: Database) -> None:
     there = new()
-    await add(database, there)
+    await add(sqlite, there)
     told = there.version
     done = False
 
@@ -88,7 +80,7 @@ async def test_who_reads_without_pause_never_sees_the_past(database: Database) -
         seen = 0
         while not done:
             at_least = max(seen, told)
-            found = await get(database, there.id)
+            found = await get(sqlite, there.id)
             assert found is not None
             assert found.version >= at_least
             seen = found.version
@@ -98,7 +90,7 @@ async def test_who_reads_without_pause_never_sees_the_past(database: Database) -
     reading = asyncio.create_task(read())
     for _ in range(200):
         old, there = there, replace(there, version=there.version + 1)
-        assert await save(database, old, there)
+        assert await save(sqlite, old, there)
         told = there.version
     done = True
     assert await reading <= there.version

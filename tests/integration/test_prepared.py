@@ -1,6 +1,5 @@
 """Statements that the driver runs itself say, read and fail as SQLAlchemy's own do."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,7 @@ from sqlalchemy import bindparam, insert, literal_column, select, update
 
 from tests.integration.statements import connection
 from wsrf_activity.model.errors import Unavailable
-from wsrf_activity.store import Database, Records, codec, open_database
+from wsrf_activity.store import Database, Records, codec
 from wsrf_activity.store.memory import Memory
 from wsrf_activity.store.prepared import Prepared, among, bound
 from wsrf_activity.store.tables import activity as activities
@@ -17,13 +16,6 @@ from wsrf_activity.store.tables import activity_group as groups
 from wsrf_activity.testing.strategies import NOON, activity
 
 _COUNT = 2_000  #: more than one statement of SQLAlchemy's could name on every SQLite
-
-
-@pytest.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = open_database(database_url)
-    yield database
-    await database.close()
 
 
 async def test_a_row_is_that_of_sqlalchemy(database: Database) -> None:

@@ -1,37 +1,19 @@
 """What transactions add is put off and written together: in the same batch every statement finds it all the same."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from tests.integration.statements import together
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.events import Event, Termination
 from wsrf_activity.model.listing import Filter
 from wsrf_activity.model.phases import Phase
-from wsrf_activity.store import Database, Records, open_database
+from wsrf_activity.store import Database, Records
 from wsrf_activity.testing.stores.subject import get, new
 from wsrf_activity.testing.strategies import NOON
-
-pytestmark = pytest.mark.asyncio
-
-
-@pytest_asyncio.fixture
-async def database(database_url: str) -> AsyncIterator[Database]:
-    database = open_database(database_url)
-    yield database
-    await database.close()
-
-
-@pytest_asyncio.fixture
-async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
-    database = open_database(f"sqlite:///{tmp_path / 'activities.db'}")
-    yield database
-    await database.close()
 
 
 def insert_told(added: Activity, records: Records) -> bool:
