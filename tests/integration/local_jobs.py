@@ -103,6 +103,16 @@ def with_word(word: str) -> list[int]:
     return found
 
 
+def processes_of(job: Job) -> list[int]:
+    """Return the processes whose environment says that they are the job's, zombies aside: these have none."""
+    found = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if f"ACTIVITY_ID={job.activity_id}".encode() in Path(f"/proc/{name}/environ").read_bytes():
+                found.append(int(name))
+    return found
+
+
 def supervisor_of(job: Job) -> int:
     """Return the process that supervises a job."""
     claim = attempt.read_claim(os.fspath(job.folder))

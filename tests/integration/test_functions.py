@@ -19,6 +19,7 @@ from tests.integration.local_jobs import (
     be_patient,
     ended,
     nothing_said,
+    processes_of,
     run_job,
     soon,
     supervisor_of,
@@ -219,27 +220,13 @@ async def test_a_killed_supervisor_takes_its_function_with_it(
     job = function_job(tmp_path, module, "forks")
     run = await engine.start(job, nothing_said)
     await _standing(engine, job)
-    ours = [pid for pid in _of(job) if pid != supervisor_of(job)]
+    ours = [pid for pid in processes_of(job) if pid != supervisor_of(job)]
     assert len(ours) == 3
     os.kill(supervisor_of(job), signal.SIGKILL)
     outcome = await soon(run.outcome())
     assert isinstance(outcome, Lost)
     assert outcome.begun
-    assert _of(job) == []
-
-
-def _of(job: Job) -> list[int]:
-    """Return the live processes whose environment says that they are the job's."""
-    found = []
-    for name in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            environment = Path(f"/proc/{name}/environ").read_bytes()
-            state = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            continue
-        if f"ACTIVITY_ID={job.activity_id}".encode() in environment and state != "Z":
-            found.append(int(name))
-    return found
+    assert processes_of(job) == []
 
 
 async def test_the_next_attempt_goes_on_at_the_checkpoint(engine: LocalEngine, module: Path, tmp_path: Path) -> None:
@@ -248,7 +235,7 @@ async def test_the_next_attempt_goes_on_at_the_checkpoint(engine: LocalEngine, m
     os.mkfifo(job.folder / "work" / "gate")
     run = await engine.start(job, nothing_said)
     await _standing(engine, job)
-    [function] = _of(job)
+    [function] = processes_of(job)
     os.kill(function, signal.SIGKILL)
     report = await ended(run)
     assert (report.exit_code, report.reason) == (137, "exited")
@@ -306,7 +293,7 @@ async def test_a_killed_zygote_costs_speed_and_no_work(
     standing = function_job(tmp_path, module, "asks")
     run = await forking.start(standing, nothing_said)
     await _standing(forking, standing)
-    assert Path(f"/proc/{_of(standing)[0]}/comm").read_text().strip() == FORKED  # noqa: ASYNC240 - of the kernel's
+    assert Path(f"/proc/{processes_of(standing)[0]}/comm").read_text().strip() == FORKED  # noqa: ASYNC240 - of the kernel's
     for _ in range(2):
         assert forking._loaded is not None
         assert forking._loaded._zygote is not None

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from tests.integration.functions import function_job
-from tests.integration.local_jobs import abort_all, ended, nothing_said, run_job, soon, supervisor_of, until
+from tests.integration.local_jobs import (
+    abort_all,
+    ended,
+    nothing_said,
+    processes_of,
+    run_job,
+    soon,
+    supervisor_of,
+    until,
+)
 from wsrf_activity.author.preload import PREFIX, functions
 from wsrf_activity.engines import attempt, local
 from wsrf_activity.engines.base import Job, Lost, Report
@@ -151,7 +160,7 @@ async def test_who_leaves_something_behind_serves_no_other_call(engine: LocalEng
     for how in SPOILS:
         job = function_job(module.parent, module, "spoils", {"how": how})
         process, served = _told(job, await run_job(engine, job))
-        assert (served, is_running(process), _carry(job)) == (2, False, []), how
+        assert (served, is_running(process), processes_of(job)) == (2, False, []), how
         assert (await _call(engine, module, "spoils", how="pass"))[1] == 1
 
 
@@ -233,19 +242,7 @@ async def test_a_call_that_is_aborted_ends_its_process(engine: LocalEngine, modu
         await run.abort()
         assert (await ended(run)).reason == "aborted"
         assert not is_running(process)
-        assert _carry(job) == []
-
-
-def _carry(job: Job) -> list[str]:
-    found = []
-    for name in filter(str.isdecimal, os.listdir("/proc")):
-        try:
-            environment = Path(f"/proc/{name}/environ").read_bytes()
-        except OSError:
-            continue
-        if f"ACTIVITY_ID={job.activity_id}".encode() in environment:
-            found.append(name)
-    return found
+        assert processes_of(job) == []
 
 
 async def test_a_killed_supervisor_takes_the_call_with_it(engine: LocalEngine, module: Path) -> None:
@@ -256,7 +253,7 @@ async def test_a_killed_supervisor_takes_the_call_with_it(engine: LocalEngine, m
     os.kill(supervisor_of(job), signal.SIGKILL)
     assert isinstance(await soon(run.outcome()), Lost)
     assert not is_running(process)
-    assert _carry(job) == []
+    assert processes_of(job) == []
 
 
 async def _open(job: Job, engine: LocalEngine) -> tuple[int, int]:
