@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.house import House
+from tests.integration.house import USUAL, House
 from tests.integration.kinship import SERVICES
-from wsrf_activity.manager import running
+from tests.integration.local_jobs import QUICK, abort_all
+from wsrf_activity.engines.local import LocalEngine
+from wsrf_activity.manager import Limits, running
 from wsrf_activity.store import Database, open_database
 
 
@@ -28,9 +30,15 @@ async def sqlite(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def house(database_url: str, tmp_path: Path) -> AsyncIterator[House]:
+def limits() -> Limits:
+    """What a house has room for: a module that asks for something else has a fixture of this name."""
+    return USUAL
+
+
+@pytest.fixture
+async def house(database_url: str, limits: Limits, tmp_path: Path) -> AsyncIterator[House]:
     """On either database."""
-    house = House(database_url, tmp_path / "data")
+    house = House(database_url, tmp_path / "data", limits=limits)
     await house.open()
     yield house
     await house.close()
@@ -43,6 +51,16 @@ async def small(tmp_path: Path) -> AsyncIterator[House]:
     await house.open()
     yield house
     await house.close()
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
+    """Open; what a failed test has left running ends."""
+    engine = LocalEngine(QUICK)
+    await engine.open()
+    yield engine
+    abort_all(tmp_path)
+    await engine.close()
 
 
 @pytest.fixture

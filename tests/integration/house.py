@@ -24,6 +24,7 @@ from wsrf_activity.testing.strategies import NOON
 ADA = Principal("ada", may_run_commands=True)
 BOB = Principal("bob", may_run_commands=True)
 PATIENCE = timedelta(seconds=60)  #: on a machine that is busy; nothing here waits that long when all is well
+USUAL = Limits(parallel=2, wait=PATIENCE)
 
 
 class HeldEngine(MemoryEngine):
@@ -63,7 +64,7 @@ class House:
     data: Path
     now: datetime = NOON
     services: dict[str, Service] = field(default_factory=dict)
-    limits: Limits = field(default_factory=lambda: Limits(parallel=2, wait=PATIENCE))
+    limits: Limits = USUAL
     lifetime: LifetimePolicy = field(default_factory=LifetimePolicy)
 
     def __post_init__(self) -> None:
@@ -136,6 +137,14 @@ class House:
         """Wait until the engine runs an attempt, and the record says so."""
         await until(lambda: (activity_id, attempt) in self.engine.runs)
         await until(lambda: self.held(activity_id))
+
+    async def noted(self, activity_id: str) -> None:
+        """Wait until the record says how the engine calls its work: the last change until the work says something."""
+
+        async def says() -> bool:
+            return (await self.get(activity_id)).engine_job is not None
+
+        await until(says)
 
     async def stand(self, activity_id: str, count: int = 1) -> None:
         """Return when so many wait for an activity and each of them has read it: they await what changes."""

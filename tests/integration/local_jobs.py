@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from wsrf_activity.engines import attempt
-from wsrf_activity.engines.base import Job, Outcome, Report, Run, Said
+from wsrf_activity.engines.base import Job, Outcome, Output, Report, Run, Said
+from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.testing.engines import PATIENCE, fresh_job
 
 #: Waits for the gate to be opened, in a shell's words.
 AT_GATE = "read _ < gate"
 
+#: Work that is to end is not waited for long, and cannot fill the disk when a test goes wrong.
+QUICK = WorkLimits(output=100 << 20, grace=timedelta(seconds=0.3))
 
 #: For work that ends at once when it is told to: it is not killed before it has, however slow the machine.
 LONG_GRACE = timedelta(minutes=5)
@@ -85,6 +88,12 @@ async def ended(run: Run) -> Report:
 async def soon(outcome: Coroutine[Any, Any, Outcome]) -> Outcome:
     """Wait for an outcome."""
     return await asyncio.wait_for(outcome, PATIENCE)
+
+
+def output_of(report: Report, name: str) -> Output:
+    """Return the one output of a name."""
+    [output] = [output for output in report.outputs if output.name == name]
+    return output
 
 
 def running(found: Run | Outcome) -> Run:

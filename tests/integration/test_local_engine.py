@@ -1,63 +1,40 @@
-"""Work on this machine, in real processes: what goes in, what comes out, and what ends it."""
+"""Work on this machine, in real processes: what goes in, what comes out, and what cannot start."""
 
 import asyncio
 import contextlib
 import hashlib
 import os
-import shutil
-import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.integration.local_jobs import (
     AT_GATE,
+    QUICK,
     abort_all,
-    be_patient,
     ended,
     gated,
     nothing_said,
     open_gate,
+    output_of,
     run_job,
     shell,
-    soon,
     until,
-    with_word,
 )
 from wsrf_activity.engines import outputs
-from wsrf_activity.engines.base import CannotStart, Engine, Failure, Job, Output, Report, Said, Warned
-from wsrf_activity.engines.limits import WorkLimits
+from wsrf_activity.engines.base import CannotStart, Engine, Failure, Job, Output, Said, Warned
 from wsrf_activity.engines.local import LocalEngine
-from wsrf_activity.model.activity import Progress, ResultSpec, new_id
+from wsrf_activity.model.activity import Progress, ResultSpec
 from wsrf_activity.testing import EngineContract, fresh_job
-
-CAP = 1 << 20
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(WorkLimits(output=CAP * 100, grace=timedelta(seconds=0.3)))
-    await engine.open()
-    yield engine
-    abort_all(tmp_path)
-    await engine.close()
-
-
-@pytest.fixture
-async def capped() -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(WorkLimits(output=CAP))
-    yield engine
-    await engine.close()
 
 
 class TestLocalEngine(EngineContract):
     """The contract, on the local engine."""
 
     def make(self, folder: Path) -> Engine:
-        return LocalEngine(WorkLimits(output=CAP * 100, grace=timedelta(seconds=0.3)))
+        return LocalEngine(QUICK)
 
     async def clean_up(self, folder: Path) -> None:
         abort_all(folder)
@@ -77,11 +54,6 @@ class TestLocalEngine(EngineContract):
 
     def impossible(self, engine: Engine, folder: Path) -> Job:
         return fresh_job(folder, "no-such-program")
-
-
-def _output(report: Report, name: str) -> Output:
-    [output] = [output for output in report.outputs if output.name == name]
-    return output
 
 
 @pytest.mark.parametrize("code", [0, 1, 42, 255])
@@ -109,10 +81,10 @@ async def test_every_byte_goes_through(engine: LocalEngine, tmp_path: Path, cont
     job = replace(fresh_job(tmp_path, "cat"), stdin=source, media_type="application/x-bytes")
     report = await run_job(engine, job)
     digest = hashlib.sha256(content).hexdigest()
-    assert _output(report, "stdout") == Output("stdout", "stdout", "application/x-bytes", len(content), digest)
+    assert output_of(report, "stdout") == Output("stdout", "stdout", "application/x-bytes", len(content), digest)
     assert (job.folder / "stdout").read_bytes() == content
     assert report.complete
-    assert _output(report, "stdout").content == (content if len(content) <= outputs.SMALL else None)
+    assert output_of(report, "stdout").content == (content if len(content) <= outputs.SMALL else None)
 
 
 async def test_a_report_is_not_complete_that_leaves_wishes(engine: LocalEngine, tmp_path: Path) -> None:
@@ -132,7 +104,7 @@ async def test_more_small_results_than_a_report_carries(engine: LocalEngine, tmp
 
 async def test_without_input_the_work_reads_nothing(engine: LocalEngine, tmp_path: Path) -> None:
     report = await run_job(engine, fresh_job(tmp_path, "cat"))
-    assert (report.exit_code, _output(report, "stdout").size) == (0, 0)
+    assert (report.exit_code, output_of(report, "stdout").size) == (0, 0)
 
 
 async def test_both_streams_take_more_than_a_pipe_holds(engine: LocalEngine, tmp_path: Path) -> None:
@@ -141,7 +113,7 @@ async def test_both_streams_take_more_than_a_pipe_holds(engine: LocalEngine, tmp
     report = await run_job(engine, job)
     expected = "".join(f"0123456789{i}\n" for i in range(9999))
     assert (job.folder / "stdout").read_text() == (job.folder / "stderr").read_text() == expected
-    assert _output(report, "stderr").media_type == "text/plain; charset=utf-8"
+    assert output_of(report, "stderr").media_type == "text/plain; charset=utf-8"
 
 
 async def test_input_may_come_as_a_file(engine: LocalEngine, tmp_path: Path) -> None:
@@ -189,109 +161,6 @@ async def test_signals_are_as_a_program_expects_them(engine: LocalEngine, tmp_pa
     _, blocked, _, ignored = (job.folder / "stdout").read_text().split()
     of_the_c_library = 1 << 31 | 1 << 32  # which its posix_spawn leaves ignored, and no program may use
     assert (int(blocked, 16), int(ignored, 16) & ~of_the_c_library) == (0, 0)
-
-
-@pytest.mark.parametrize("how", ["abort", "limit"])
-async def test_the_whole_tree_ends(engine: LocalEngine, tmp_path: Path, how: str) -> None:
-    word = f"tree-{new_id()}"
-    stubborn = f"(setsid sh -c \"trap '' TERM HUP; echo >> ready; while :; do sleep 1000; done\" {word} &)"
-    orphan = f"(sh -c '(echo >> ready; env -i sh -c \"sleep 1000; :\" {word}) &')"
-    job = shell(tmp_path, f"{stubborn}; {orphan}; echo >> ready; sleep 1000")
-    run = await engine.start(job, nothing_said)
-    ready = job.folder / "work" / "ready"
-    await until(lambda: ready.exists() and ready.stat().st_size == 3 and len(with_word(word)) >= 2)
-    await (run.abort() if how == "abort" else run.set_limit(timedelta(seconds=0.01)))
-    report = await ended(run)
-    assert report.reason == ("aborted" if how == "abort" else how)
-    assert report.exit_code in (143, 137)  # KILL comes after the grace, though the shell had no turn to die of TERM
-    assert with_word(word) == []
-
-
-async def test_what_is_left_in_the_background_ends_with_the_work(engine: LocalEngine, tmp_path: Path) -> None:
-    word = f"left-{new_id()}"
-    report = await run_job(engine, shell(tmp_path, f"setsid sh -c 'sleep 1000; :' {word} & exit 7"))
-    assert (report.exit_code, report.reason) == (7, "exited")
-    assert with_word(word) == []
-
-
-async def test_who_forks_on_and_on_is_caught(engine: LocalEngine, tmp_path: Path) -> None:
-    hop = "import os, sys, time\nopen('ready', 'w')\nwhile True:\n if os.fork(): os._exit(0)\n os.setsid()"
-    word = f"hop-{new_id()}"
-    job = fresh_job(tmp_path, "sh", "-c", f'{sys.executable} -ISc "{hop}" {word} & sleep 1000')
-    run = await engine.start(job, nothing_said)
-    await until((job.folder / "work" / "ready").exists)
-    await run.abort()
-    await ended(run)
-    assert with_word(word) == []
-
-
-async def test_work_that_obeys_may_tidy_up(engine: LocalEngine, tmp_path: Path) -> None:
-    be_patient(engine)
-    job = shell(tmp_path, "trap 'echo tidy; exit 3' TERM; echo > ready; while :; do sleep 0.01; done")
-    run = await engine.start(job, nothing_said)
-    await until((job.folder / "work" / "ready").exists)
-    await run.abort()
-    report = await ended(run)
-    assert (report.exit_code, report.reason) == (3, "aborted")
-    assert (job.folder / "stdout").read_text() == "tidy\n"
-
-
-async def test_an_abort_after_the_end_harms_nobody(engine: LocalEngine, tmp_path: Path) -> None:
-    first = await engine.start(fresh_job(tmp_path, "true"), nothing_said)
-    await ended(first)
-    job = gated(tmp_path, f"{AT_GATE}; exit 5")
-    second = await engine.start(job, nothing_said)
-    await first.abort()
-    await first.set_limit(timedelta(0))
-    await open_gate(job)
-    assert (await ended(second)).exit_code == 5
-
-
-async def test_the_limit_ends_work(engine: LocalEngine, tmp_path: Path) -> None:
-    be_patient(engine)
-    job = replace(fresh_job(tmp_path, "sleep", "1000"), limit=timedelta(seconds=0.2))
-    report = await run_job(engine, job)
-    assert (report.reason, report.exit_code) == ("limit", 143)
-    assert report.ended - report.started >= timedelta(seconds=0.2)
-
-
-async def test_the_limit_can_be_extended(engine: LocalEngine, tmp_path: Path) -> None:
-    """Beyond the first limit another one's work has ended, which had the same and began later."""
-    jobs = [replace(gated(tmp_path, AT_GATE), limit=timedelta(seconds=3)) for _ in range(3)]
-    runs = [await engine.start(job, nothing_said) for job in jobs[:2]]
-    for run, later in zip(runs, (None, timedelta(hours=1)), strict=True):
-        await run.set_limit(later)
-    assert (await ended(await engine.start(jobs[2], nothing_said))).reason == "limit"
-    for job, run in zip(jobs, runs, strict=False):
-        await open_gate(job)
-        assert (await ended(run)).reason == "exited"
-
-
-async def test_one_program_cannot_fill_the_disk(capped: LocalEngine, tmp_path: Path) -> None:
-    report = await run_job(capped, fresh_job(tmp_path, "yes"))
-    assert (report.reason, report.exit_code) == ("output", 153)
-    assert _output(report, "stdout").size == CAP
-
-
-@pytest.mark.parametrize(
-    ("line", "reason"),
-    [
-        ("yes > big; exit $?", "output"),
-        ("yes | cat; exit 0", "exited"),
-        ("trap '' XFSZ; yes", "output"),
-        ("exit 153", "exited"),
-    ],
-)
-async def test_the_cap_is_told_from_an_exit(capped: LocalEngine, tmp_path: Path, line: str, reason: str) -> None:
-    assert (await run_job(capped, shell(tmp_path, line))).reason == reason
-
-
-async def test_other_limits_hold(tmp_path: Path) -> None:
-    engine = LocalEngine(WorkLimits(memory=256 << 20, open_files=64))
-    job = shell(tmp_path, "ulimit -Hv; ulimit -Hn; ulimit -Hc")
-    await run_job(engine, job)
-    await engine.close()
-    assert (job.folder / "stdout").read_text().split() == [str(256 << 10), "64", "0"]
 
 
 async def test_a_program_that_cannot_start_may_start_later(engine: LocalEngine, tmp_path: Path) -> None:
@@ -367,7 +236,7 @@ async def test_results_are_files_in_the_working_folder(engine: LocalEngine, tmp_
         "inner": "work/d/a",
     }
     assert report.missing == tuple(paths[3:])
-    assert _output(report, "d/a") == Output("d/a", "work/d/a", "text/x", 2, hashlib.sha256(b"a\n").hexdigest())
+    assert output_of(report, "d/a") == Output("d/a", "work/d/a", "text/x", 2, hashlib.sha256(b"a\n").hexdigest())
 
 
 async def test_progress_is_told_until_the_last_word(engine: LocalEngine, tmp_path: Path) -> None:
@@ -417,11 +286,3 @@ async def test_closing_cancels_who_waits(engine: LocalEngine, tmp_path: Path) ->
         await waiting
     await open_gate(job)
     await until((job.folder / "report").exists)
-
-
-async def test_work_whose_folder_was_removed_ends(engine: LocalEngine, tmp_path: Path) -> None:
-    job = shell(tmp_path, "sleep 1000")
-    run = await engine.start(job, nothing_said)
-    shutil.rmtree(job.folder)
-    await run.abort()
-    await soon(run.outcome())

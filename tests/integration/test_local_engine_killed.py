@@ -16,7 +16,6 @@ import pytest
 
 from tests.integration.local_jobs import (
     AT_GATE,
-    abort_all,
     ended,
     gated,
     nothing_said,
@@ -32,7 +31,6 @@ from tests.integration.local_jobs import (
 )
 from wsrf_activity.engines import local, nursery
 from wsrf_activity.engines.base import Job, Lost, Report, Said, Warned
-from wsrf_activity.engines.limits import WorkLimits
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import Progress, ResultSpec, new_id
 from wsrf_activity.testing import fresh_job
@@ -56,15 +54,6 @@ async def main():
 
 asyncio.run(main())
 """
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine(WorkLimits(grace=timedelta(seconds=0.3)))
-    await engine.open()
-    yield engine
-    abort_all(tmp_path)
-    await engine.close()
 
 
 @asynccontextmanager

@@ -2,27 +2,17 @@
 
 import json
 import os
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.integration.local_jobs import abort_all, run_job, shell
+from tests.integration.local_jobs import run_job, shell
 from wsrf_activity.engines import local, outputs
 from wsrf_activity.engines.base import CannotStart, Failure, Job, Report
 from wsrf_activity.engines.local import LocalEngine
 from wsrf_activity.model.activity import ResultSpec
 from wsrf_activity.testing import fresh_job
-
-
-@pytest.fixture
-async def engine(tmp_path: Path) -> AsyncIterator[LocalEngine]:
-    engine = LocalEngine()
-    await engine.open()
-    yield engine
-    abort_all(tmp_path)
-    await engine.close()
 
 
 def _named(report: Report) -> dict[str, tuple[str, str]]:

@@ -35,13 +35,6 @@ def runs(house: House, number: int) -> bool:
     return len(unfinished(house)) == number
 
 
-async def until_shown(house: House, activity_id: str) -> None:
-    async def shown() -> bool:
-        return (await house.get(activity_id)).engine_job is not None
-
-    await until(shown)
-
-
 class TestSlots:
     """How many at a time, and whose turn it is."""
 
@@ -141,7 +134,7 @@ class TestOutcomes:
     async def test_work_that_goes_on_shows_where_it_runs(self, small: House, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(running, "_LONG", 0.01)
         activity_id = await small.running()
-        await until_shown(small, activity_id)
+        await small.noted(activity_id)
         small.engine.finish(activity_id)
         ended = await small.wait(activity_id)
         assert (ended.version, ended.engine_job) == (4, f"memory-{activity_id}-1")

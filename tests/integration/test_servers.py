@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from tests import databases
 from tests.integration.house import ADA, PATIENCE, House, until
 from tests.integration.statements import connection
-from tests.integration.test_subscriptions import CONSUMER
+from tests.integration.telling import CONSUMER
 from wsrf_activity.manager import Condition, Limits
 from wsrf_activity.manager.ledger import FenceLost
 from wsrf_activity.model import changes
@@ -57,17 +57,12 @@ def waiting(house: House, activity_id: str, condition: Condition) -> "asyncio.Ta
     return asyncio.create_task(house.manager.wait(ADA, activity_id, condition, None))
 
 
-async def noted(house: House, activity_id: str) -> bool:
-    """Whether the record says how the engine calls its work: the last change until the work says something."""
-    return (await house.get(activity_id)).engine_job is not None
-
-
 async def test_a_wait_sees_what_another_server_does(pair: tuple[House, House]) -> None:
     accepts, works = pair
     activity_id = await accepts.create()
     await works.begun(activity_id)  # it was woken by what another had accepted
     wait = waiting(accepts, activity_id, Condition())
-    await until(lambda: noted(works, activity_id))
+    await works.noted(activity_id)
     known = await accepts.get(activity_id)
     change = waiting(accepts, activity_id, Condition(frozenset(), change=True, since_version=known.version))
     await accepts.stand(activity_id, 2)
@@ -301,7 +296,7 @@ class TestLeases:
 async def pause(house: House, **values: str) -> None:
     """Have it be as if a server had been stopped for longer than its lease, and in the middle of nothing."""
     for activity_id in house.manager._runner.held():
-        await until(partial(noted, house, activity_id))
+        await house.noted(activity_id)
     lease = house.manager._lease
     assert house.manager._membership._task is not None
     house.manager._membership._task.cancel()
