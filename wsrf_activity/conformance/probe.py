@@ -7,8 +7,8 @@ from lxml import etree
 
 from wsrf_activity.conformance import wire
 from wsrf_activity.conformance.described import Description
-from wsrf_activity.conformance.registry import NotApplicable, NotMet
 from wsrf_activity.conformance.session import Session
+from wsrf_activity.conformance.verdicts import NotApplicable, NotMet
 from wsrf_activity.conformance.wire import Answer, Fault, Reference, readable
 from wsrf_activity.model import ns
 from wsrf_activity.model.lifetime import parse_time

@@ -4,12 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from wsrf_activity.conformance.probe import Probe
+from wsrf_activity.conformance.probe import Probe
 
-Body = Callable[["Probe"], None]
+Body = Callable[[Probe], None]
 
 
 class Level(StrEnum):
@@ -68,20 +66,3 @@ class Group:
             return body
 
         return add
-
-
-class NotMet(Exception):
-    """What a check asks for does not hold."""
-
-    def __init__(self, expected: str, found: str) -> None:
-        super().__init__(f"expected {expected}; found {found}")
-        self.expected = expected
-        self.found = found
-
-
-class NotApplicable(Exception):
-    """The check does not concern this service."""
-
-
-class Skipped(Exception):
-    """The check cannot be made here, or was not asked for."""

@@ -8,10 +8,11 @@ from enum import StrEnum
 
 from wsrf_activity.conformance import wire
 from wsrf_activity.conformance.probe import Probe
-from wsrf_activity.conformance.registry import Check, NotApplicable, NotMet, Skipped
+from wsrf_activity.conformance.registry import Check
 from wsrf_activity.conformance.session import Options, Session
 from wsrf_activity.conformance.suite import checks
 from wsrf_activity.conformance.target import NotAllowed, NotReachable, Target
+from wsrf_activity.conformance.verdicts import NotApplicable, NotMet, Skipped
 from wsrf_activity.conformance.wire import Exchange
 
 

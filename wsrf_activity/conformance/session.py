@@ -11,9 +11,9 @@ from lxml import etree
 from wsrf_activity.conformance import wire
 from wsrf_activity.conformance.described import Description
 from wsrf_activity.conformance.listener import Listener
-from wsrf_activity.conformance.registry import NotApplicable, Skipped
 from wsrf_activity.conformance.standards import act, rl
 from wsrf_activity.conformance.target import Credentials, NotAllowed, NotReachable, Target, on_this_machine
+from wsrf_activity.conformance.verdicts import NotApplicable, Skipped
 from wsrf_activity.conformance.wire import Answer, Exchange, Reference
 from wsrf_activity.model import ns
 

@@ -5,10 +5,11 @@ import time
 from datetime import timedelta
 
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Group, Level, Skipped
+from wsrf_activity.conformance.registry import Group, Level
 from wsrf_activity.conformance.session import child_texts
 from wsrf_activity.conformance.standards import act, rl, rp
 from wsrf_activity.conformance.suite.lifetime import DESTROY, absolute, moment, now, relative
+from wsrf_activity.conformance.verdicts import Skipped
 from wsrf_activity.conformance.wire import Reference, readable
 from wsrf_activity.model import ns
 

@@ -4,9 +4,10 @@ import uuid
 
 from wsrf_activity.conformance import wire
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Group, Level, NotApplicable, NotMet
+from wsrf_activity.conformance.registry import Group, Level
 from wsrf_activity.conformance.session import new_id
 from wsrf_activity.conformance.standards import rp
+from wsrf_activity.conformance.verdicts import NotApplicable, NotMet
 from wsrf_activity.conformance.wire import Answer, Fault
 from wsrf_activity.model import ns
 

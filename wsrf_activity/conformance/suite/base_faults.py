@@ -6,8 +6,9 @@ from email.utils import parsedate_to_datetime
 from lxml import etree
 
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Group, Level, NotApplicable
+from wsrf_activity.conformance.registry import Group, Level
 from wsrf_activity.conformance.standards import rp
+from wsrf_activity.conformance.verdicts import NotApplicable
 from wsrf_activity.conformance.wire import Answer, Fault, read_reference, readable
 from wsrf_activity.model import ns
 

@@ -7,9 +7,10 @@ from lxml import etree
 
 from wsrf_activity.conformance.described import BINDINGS, Operation
 from wsrf_activity.conformance.probe import Probe
-from wsrf_activity.conformance.registry import Group, Level, NotApplicable
+from wsrf_activity.conformance.registry import Group, Level
 from wsrf_activity.conformance.standards import STANDARD, Standard, rl
 from wsrf_activity.conformance.target import origin
+from wsrf_activity.conformance.verdicts import NotApplicable
 from wsrf_activity.conformance.wire import readable, resolved
 from wsrf_activity.model import ns
 

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from lxml import etree
 
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Group, NotApplicable, NotMet, Skipped
+from wsrf_activity.conformance.registry import Group
 from wsrf_activity.conformance.standards import rl, rp
+from wsrf_activity.conformance.verdicts import NotApplicable, NotMet, Skipped
 from wsrf_activity.conformance.wire import Reference, readable
 from wsrf_activity.model import ns
 from wsrf_activity.model.lifetime import stamp

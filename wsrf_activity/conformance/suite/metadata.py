@@ -4,9 +4,10 @@ from lxml import etree
 
 from wsrf_activity.conformance import wire
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Group, Level, NotApplicable, NotMet, Skipped
+from wsrf_activity.conformance.registry import Group, Level
 from wsrf_activity.conformance.session import content_type, escape, soap_action
 from wsrf_activity.conformance.standards import act, rp
+from wsrf_activity.conformance.verdicts import NotApplicable, NotMet, Skipped
 from wsrf_activity.conformance.wire import Answer
 from wsrf_activity.model import ns
 

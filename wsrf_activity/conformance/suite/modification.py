@@ -5,11 +5,12 @@ import uuid
 from lxml import etree
 
 from wsrf_activity.conformance.probe import Probe
-from wsrf_activity.conformance.registry import Body, Group, Level, NotApplicable
+from wsrf_activity.conformance.registry import Body, Group, Level
 from wsrf_activity.conformance.session import child_texts, new_id
 from wsrf_activity.conformance.standards import act, rl, rp
 from wsrf_activity.conformance.suite import properties
 from wsrf_activity.conformance.suite.properties import SPEC
+from wsrf_activity.conformance.verdicts import NotApplicable
 from wsrf_activity.conformance.wire import Fault, readable
 
 GROUP = Group(properties.GROUP.title)

@@ -7,8 +7,9 @@ from lxml import etree
 
 from wsrf_activity.conformance import wire
 from wsrf_activity.conformance.probe import Probe
-from wsrf_activity.conformance.registry import Body, Group, Level, NotApplicable, NotMet
+from wsrf_activity.conformance.registry import Body, Group, Level
 from wsrf_activity.conformance.standards import NOTIFY_ACTION, act, rp, wsnt
+from wsrf_activity.conformance.verdicts import NotApplicable, NotMet
 from wsrf_activity.conformance.wire import Answer, Reference, read_reference, readable
 from wsrf_activity.model import ns
 

@@ -3,8 +3,9 @@
 from lxml import etree
 
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Body, Group, Level, NotApplicable
+from wsrf_activity.conformance.registry import Body, Group, Level
 from wsrf_activity.conformance.standards import act, rl, rp
+from wsrf_activity.conformance.verdicts import NotApplicable
 from wsrf_activity.conformance.wire import canonical, readable
 from wsrf_activity.model import ns
 

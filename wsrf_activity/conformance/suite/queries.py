@@ -1,11 +1,12 @@
 """Checks of QueryResourceProperties: XPath 1.0, the prefixes of the request, its results and its faults."""
 
 from wsrf_activity.conformance.probe import Probe
-from wsrf_activity.conformance.registry import Body, Group, Level, NotApplicable
+from wsrf_activity.conformance.registry import Body, Group, Level
 from wsrf_activity.conformance.session import escape
 from wsrf_activity.conformance.standards import act, rp
 from wsrf_activity.conformance.suite import properties
 from wsrf_activity.conformance.suite.properties import SPEC, known
+from wsrf_activity.conformance.verdicts import NotApplicable
 from wsrf_activity.conformance.wire import canonical, texts
 from wsrf_activity.model import ns
 

@@ -6,11 +6,12 @@ import uuid
 from lxml import etree
 
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Group, Level, NotApplicable
+from wsrf_activity.conformance.registry import Group, Level
 from wsrf_activity.conformance.session import escape
 from wsrf_activity.conformance.standards import STANDARD, act, rp, wsnt
 from wsrf_activity.conformance.suite import activity as first_rows
 from wsrf_activity.conformance.target import origin
+from wsrf_activity.conformance.verdicts import NotApplicable
 from wsrf_activity.conformance.wire import Reference, read_reference, readable
 
 GROUP = Group(first_rows.GROUP.title)

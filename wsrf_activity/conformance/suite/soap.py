@@ -4,9 +4,10 @@ from lxml import etree
 
 from wsrf_activity.conformance import wire
 from wsrf_activity.conformance.probe import GET_DOCUMENT, Probe
-from wsrf_activity.conformance.registry import Group, Level, NotApplicable
+from wsrf_activity.conformance.registry import Group, Level
 from wsrf_activity.conformance.session import content_type, soap_action
 from wsrf_activity.conformance.standards import rp
+from wsrf_activity.conformance.verdicts import NotApplicable
 from wsrf_activity.conformance.wire import Answer, Fault
 from wsrf_activity.model import ns
 
