@@ -1,6 +1,5 @@
 """A proxy that makes a right server a wrong one: it alters requests on their way in, or replies on their way out."""
 
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,13 +81,6 @@ def proxy() -> Iterator[Proxy]:
         yield running
     finally:
         running.close()
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens just now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _handler(answer: Callable[[Request], Reply]) -> type[BaseHTTPRequestHandler]:

@@ -11,8 +11,9 @@ import pytest
 from lxml import etree
 from typer.testing import CliRunner, Result
 
-from tests.acceptance.altering import Alteration, Proxy, Reply, Request, free_port, proxy
+from tests.acceptance.altering import Alteration, Proxy, Reply, Request, proxy
 from tests.acceptance.conftest import BOB, CONFIG
+from tests.ports import held_port
 from tests.server import Server, running
 from wsrf_activity.cli.main import app
 from wsrf_activity.conformance.runner import Outcome, Report, run
@@ -58,7 +59,7 @@ def test_nothing_is_left_behind(right: Server) -> None:
 def altered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, Server]]:
     """A server behind a proxy that can make it wrong."""
     with ExitStack() as stack:
-        front, port = stack.enter_context(proxy()), free_port()
+        front, port = stack.enter_context(proxy()), stack.enter_context(held_port())
         front.behind = f"http://127.0.0.1:{port}"
         arguments = ("--base-url", front.base, "--port", str(port))
         data = tmp_path_factory.mktemp("data") / "server"
@@ -258,7 +259,7 @@ def test_credentials_that_the_server_does_not_take(right: Server) -> None:
         (["--soap=1.3"], 2, "both"),
         (["--create=/no/such/file"], 2, "--create"),
         (["not an address"], 2, "address"),
-        ([f"http://127.0.0.1:{free_port()}"], 69, "no answer"),
+        (["http://127.0.0.1:1"], 69, "no answer"),
     ],
 )
 def test_wrong_usage(arguments: list[str], code: int, said: str) -> None:

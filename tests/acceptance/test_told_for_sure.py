@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.acceptance.consumers import Consumer
 from tests.acceptance.test_notified import STATUS, subscribed, told
 from tests.acceptance.test_subscriptions import FILTER, POLICY
 from tests.acceptance.watching import eventually, rewind, traces
+from tests.ports import held_port
 from tests.server import Server, Wire
 from wsrf_activity.model import ns
 
@@ -36,11 +36,11 @@ def server(tmp_path: Path, database_url: str) -> Iterator[Server]:
     print(server.log.read_text())  # for where the test has failed
 
 
-def closed_port() -> int:
-    """Return a port where nobody listens for now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
+@pytest.fixture
+def port() -> Iterator[int]:
+    """Where nobody listens until the test does."""
+    with held_port() as port:
+        yield port
 
 
 def shown(wire: Wire, address: str, name: str) -> str | None:
@@ -55,9 +55,8 @@ def heard(consumer: Consumer, path: str, last: str) -> list[tuple[str, int]]:
     return topics
 
 
-def test_what_is_pending_survives_a_kill(server: Server) -> None:
+def test_what_is_pending_survives_a_kill(server: Server, port: int) -> None:
     """And so do a renewed time, a pause and a policy: nothing of a subscription is in memory alone."""
-    port = closed_port()
     base = f"http://127.0.0.1:{port}"
     with server.client() as wire:
         pending = subscribed(wire, f"{base}/pending")

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
+from tests.ports import bound
+
 Mood = Literal["well", "slow", "down", "hangs", "500", "garbage", "redirects", "half", "closes", "resets"]
 
 _MOODS: tuple[Mood, ...] = ("slow", "down", "hangs", "500", "garbage", "redirects", "half", "closes", "resets")
@@ -38,7 +40,7 @@ class Consumer:
         self._take = take
         self._rng = rng
         self._mood: Mood = "well"
-        self._holder = _bound(0)
+        self._holder = bound()
         self.port: int = self._holder.getsockname()[1]
         self._server: asyncio.Server | None = None
         self._talks: set[asyncio.Task[None]] = set()
@@ -84,7 +86,7 @@ class Consumer:
                 talk.cancel()
             await asyncio.gather(*self._talks, return_exceptions=True)
         if mood != "down" and self._server is None:
-            self._server = await asyncio.start_server(self._begin, sock=_bound(self.port), limit=_LIMIT)
+            self._server = await asyncio.start_server(self._begin, sock=bound(self.port), limit=_LIMIT)
 
     def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(self._talk(reader, writer))
@@ -123,14 +125,6 @@ class Consumer:
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\ncontent-length: %d\r\n\r\n" % len(said) + said)
         await writer.drain()
         return mood not in ("garbage", "half") and headers.get("connection") != "close"
-
-
-def _bound(port: int) -> socket.socket:
-    """Return a socket that has a port and does not listen: several may, as long as at most one of them does."""
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("127.0.0.1", port))
-    return made
 
 
 def _head(head: bytes) -> tuple[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 
 import pytest
 
+from tests.ports import held_port
 from tests.unit.notify.resolving import Certificate, Names
 from wsrf_activity.notify import callbacks as module
 from wsrf_activity.notify.callbacks import CallbackFailed, CallbackRefused, Callbacks
@@ -60,11 +61,6 @@ def consumer(
     answer: bytes | None = OK, context: ssl.SSLContext | None = None, port: int = 0
 ) -> AbstractAsyncContextManager[Consumer]:
     return Consumer(answer).listening(context, port)
-
-
-async def free_port() -> int:
-    async with consumer() as somebody:
-        return somebody.port
 
 
 @pytest.mark.parametrize(
@@ -161,21 +157,21 @@ async def test_the_next_address_is_tried_where_nobody_is() -> None:
 
 
 async def test_somebody_who_comes_late_is_still_told() -> None:
-    port = await free_port()
     callbacks = Callbacks(HERE, pauses=(0.2,) * 50)
-    target = await callbacks.target(f"http://127.0.0.1:{port}/")
-    under_way = asyncio.create_task(callbacks.post(target, b"", {}))
-    await asyncio.sleep(0)
-    async with consumer(port=port) as somebody:
-        assert await under_way == 202
+    with held_port() as port:
+        target = await callbacks.target(f"http://127.0.0.1:{port}/")
+        under_way = asyncio.create_task(callbacks.post(target, b"", {}))
+        await asyncio.sleep(0)
+        async with consumer(port=port) as somebody:
+            assert await under_way == 202
     assert len(somebody.received) == 1
     await callbacks.close()
 
 
 async def test_nobody_comes() -> None:
     callbacks = Callbacks(HERE, pauses=(0, 0))
-    with pytest.raises(CallbackFailed, match="connected"):
-        await callbacks.post(await callbacks.target(f"http://127.0.0.1:{await free_port()}/"), b"", {})
+    with held_port() as port, pytest.raises(CallbackFailed, match="connected"):
+        await callbacks.post(await callbacks.target(f"http://127.0.0.1:{port}/"), b"", {})
     await callbacks.close()
 
 
