@@ -33,7 +33,7 @@ def server(tmp_path: Path, database_url: str) -> Iterator[Server]:
     server.start()
     yield server
     server.stop()
-    print(server.log.read_text())  # for where the test has failed
+    print(server.log.read_text())  # noqa: T201 - pytest shows it where a test has failed
 
 
 @pytest.fixture
