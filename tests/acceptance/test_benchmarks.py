@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 ROWS = ("read", "shell")
-ROW = re.compile(r"\| `(\w+)` \| [^|]+ \| \*\*[\d.,]+\*\*[^|]* \| [\d.,]+ to [\d.,]+ \| [^|]* \| (yes|\*\*no\*\*|) \|")
+NUMBER = r"\d[\d.,]*(?:e-\d+)?"  #: as those of the report: what is very small has an exponent
+ROW = re.compile(
+    rf"\| `(\w+)` \| [^|]+ \| \*\*{NUMBER}\*\*[^|]* \| {NUMBER} to {NUMBER} \| [^|]* \| (yes|\*\*no\*\*|) \|"
+)
 
 RECOVERY = re.compile(r"\| ([^|]+) \| [\d.]+ s \| [^|]+ s \| \*\*[\d.]+\*\* \| ([\d.]+ s)? \| (?:\*\*[\d.]+\*\*)? \|")
 
