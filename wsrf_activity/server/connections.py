@@ -15,6 +15,7 @@ from wsrf_activity.soap.hanging_up import CONNECTION
 SILENCE = 60.0  #: seconds for which a client may leave a request unfinished without another byte of it
 LAST_WORDS = 3.0  #: seconds that it has for that when the server stops
 MAX_HEAD = 1 << 16  #: bytes of a request's line and headers
+_SMALL = 1 << 16  #: bytes that are copied rather than written by a system call of their own
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\n"
@@ -92,19 +93,68 @@ class _Flow(FlowControl):
         self._is_writable_event.set()
 
 
+class _Output:
+    """Where an answer is written to: its head goes out with the first of its body.
+
+    Apart, each would be a system call, and the head would wake the client, who can do nothing with it alone. What an
+    answer begins with waits no longer than until the event loop's next turn, whatever becomes of the body.
+    """
+
+    __slots__ = ("_held", "_loop", "_new", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._new = False  #: whether nothing of the answer has been written
+        self._held = b""
+
+    def begin(self) -> None:
+        """Expect a new answer."""
+        self._release()
+        self._new = True
+
+    def write(self, data: Any) -> None:
+        """Write, or keep the beginning until there is more."""
+        if self._new:
+            self._new = False
+            self._held = data
+            self._loop.call_soon(self._release)
+        elif self._held and len(data) <= _SMALL:
+            held, self._held = self._held, b""
+            self._transport.write(held + data)
+        else:
+            self._release()
+            self._transport.write(data)
+
+    def close(self) -> None:
+        """Close once all is written."""
+        self._release()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Whether nothing more can be written."""
+        return self._transport.is_closing()
+
+    def _release(self) -> None:
+        held, self._held = self._held, b""
+        if held and not self._transport.is_closing():
+            self._transport.write(held)
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. Clients that begin and never finish, by design or because their network went, are let go.
 
     A client whose request is complete may be kept waiting for as long as the answer takes.
     """
 
-    __slots__ = ("_at_work", "_head", "_heard", "_watch", "_whole", "gone", "on_gone")
+    __slots__ = ("_answered", "_at_work", "_head", "_heard", "_idle", "_output", "_watch", "_whole", "gone", "on_gone")
     silence = SILENCE
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to count."""
         super().connection_made(cast("asyncio.Transport", transport))
         self.flow = _Flow(self.transport)
+        self._output = _Output(self.transport, self.loop)
         self.gone = False
         self.on_gone: Callable[[], None] | None = None
         self.parser = _Parser(self)
@@ -112,11 +162,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head = 0
         self._whole = False
         self._heard = self.loop.time()
+        self._answered: float | None = None  #: when the last answer ended, if nothing has come since
+        self._idle: asyncio.TimerHandle | None = None
         self._watch: asyncio.TimerHandle = self.loop.call_later(self.silence, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop counting, and say so to who works for the client."""
         self._watch.cancel()
+        if self._idle is not None:
+            self._idle.cancel()
         super().connection_lost(exc)
         if self._at_work is not None and not self._at_work.response_complete:
             self._at_work.disconnected = True
@@ -128,6 +182,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Count what comes before the body, and refuse what is too much of it."""
         self._heard = self.loop.time()
+        self._answered = None
         self._head += len(data)
         super().data_received(data)
         if self._head > MAX_HEAD and not self.transport.is_closing():
@@ -163,8 +218,34 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not before:
             self.cycle.message_event = _Signal()
 
+    def on_response_complete(self) -> None:
+        """Begin with the next request, or wait for it; as uvicorn does, but with one timer for many answers."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self._answered = self.loop.time()
+        if self._idle is None:
+            self._idle = self.loop.call_later(self.timeout_keep_alive, self._look_again)
+
+    def _look_again(self) -> None:
+        """Hang up where nothing has come since the last answer for as long as a connection is kept."""
+        self._idle = None
+        if self._answered is None:
+            return  # what has come since may go on slowly
+        left = self._answered + self.timeout_keep_alive - self.loop.time()
+        if left > 0:
+            self._idle = self.loop.call_later(left, self._look_again)
+        elif not self.transport.is_closing():
+            self.transport.close()
+
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         self._at_work = cycle
+        cycle.transport = self._output
+        self._output.begin()
         super()._start_asgi_task(cycle, app)
 
     def on_body(self, body: bytes) -> None:

@@ -15,6 +15,8 @@ from wsrf_activity.server.connections import BoundedProtocol
 
 SOON = 30.0  #: seconds after which something hangs
 GONE = asyncio.Event()  #: set when /gone hears that its client is
+GROWN = asyncio.Event()  #: lets /growing go on
+KEPT = 5.0  #: seconds for which a connection is kept after an answer, as uvicorn has it
 
 
 class Impatient(BoundedProtocol):
@@ -51,13 +53,16 @@ async def application(
         await asyncio.sleep(5 * Impatient.silence)
     headers = [(b"content-length", b"2"), (b"read", str(read).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if scope["path"] == "/growing":
+        await GROWN.wait()
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
-    """The port of a server with such connections."""
-    config = uvicorn.Config(application, http=Impatient, lifespan="off", log_config=None, ws="wsproto")
+@contextlib.asynccontextmanager
+async def serving(protocol: type[BoundedProtocol], kept: float = KEPT) -> AsyncIterator[int]:
+    """Serve with such connections; ``kept`` are the seconds for which they are after an answer."""
+    config = uvicorn.Config(application, http=protocol, lifespan="off", log_config=None, ws="wsproto")
+    config.timeout_keep_alive = kept  # type: ignore[assignment]  # whole seconds are too long for a test
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         config.load()
@@ -66,6 +71,13 @@ async def port() -> AsyncIterator[int]:
         yield listening.getsockname()[1]
         server.should_exit = True
         await server.shutdown([listening])
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    """The port of a server with such connections."""
+    async with serving(Impatient) as number:
+        yield number
 
 
 async def talk(port: int, *parts: bytes) -> bytes:
@@ -167,3 +179,58 @@ async def test_many_offers_at_once(port: int) -> None:
     one = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 1\r\n\r\nx"
     answer = await talk(port, one * 300, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert re.findall(rb"read: (\d+)", answer) == [b"1"] * 300 + [b"0"]
+
+
+async def test_head_and_body_come_together(port: int) -> None:
+    """In one piece, which wakes the client once."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.closing(writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(1 << 16), SOON)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"\r\n\r\nok")
+
+
+async def test_who_holds_a_body_back_is_asked_for_it(port: int) -> None:
+    """Before there is an answer."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.closing(writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+        assert await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SOON) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"ok")
+        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), SOON)
+    assert answer.startswith(b"HTTP/1.1 200")
+
+
+async def test_a_head_does_not_wait_for_a_body_that_takes_long(port: int) -> None:
+    """Who follows what grows hears at once that it is there."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    with contextlib.closing(writer):
+        writer.write(b"GET /growing HTTP/1.1\r\nHost: x\r\n\r\n")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), SOON)
+        assert head.startswith(b"HTTP/1.1 200")
+        GROWN.set()
+        assert await asyncio.wait_for(reader.readexactly(2), SOON) == b"ok"
+
+
+async def test_an_answer_without_a_body_comes(port: int) -> None:
+    """And so does the next one."""
+    last = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    answer = await talk(port, b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n" + last)
+    assert answer.count(b"HTTP/1.1 200") == 2
+    assert answer.endswith(b"\r\n\r\nok")
+
+
+async def test_a_connection_is_kept_for_a_while_after_each_answer() -> None:
+    """Counted from the last one; what takes longer than that is not cut off by the one before."""
+    loop = asyncio.get_running_loop()
+    async with serving(BoundedProtocol, kept=0.3) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with contextlib.closing(writer):
+            asked = 0.0
+            for path in (b"/", b"/slow"):
+                writer.write(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+                asked = loop.time()
+                await asyncio.wait_for(reader.readuntil(b"\r\n\r\nok"), SOON)
+            assert await asyncio.wait_for(reader.read(), SOON) == b""
+        assert loop.time() - asked >= 5 * Impatient.silence + 0.25
