@@ -38,6 +38,8 @@ def read(blocks: Iterable[etree._Element], now: datetime) -> UsernameToken | Non
     SoapProblem for a message that has expired, and for credentials that cannot be checked here.
     """
     headers = [block for block in blocks if understood(block)]
+    if not headers:
+        return None
     tokens = [child for block in headers for child in block if child.tag == _TOKEN]
     for block in headers:
         _check_age(block, now)

@@ -188,13 +188,9 @@ def _has_text(element: etree._Element | None) -> bool:
     """Whether there is text where only elements belong."""
     if element is None:
         return False
-    if _says(element.text):
+    if (text := element.text) and not text.isspace():
         return True
-    return any(_says(child.tail) for child in element)
-
-
-def _says(text: str | None) -> bool:
-    return text is not None and text != "" and not text.isspace()
+    return any((text := child.tail) and not text.isspace() for child in element)
 
 
 def _version_mismatch() -> SoapProblem:

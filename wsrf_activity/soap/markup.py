@@ -4,6 +4,7 @@ import codecs
 import re
 from functools import lru_cache
 from itertools import islice
+from typing import cast
 
 from lxml import etree
 
@@ -21,10 +22,6 @@ _ATTRIBUTE = re.compile(rb"=[ \t\r\n]*+[\"']")
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]*?encoding\s*=\s*[\"']([A-Za-z0-9._-]+)[\"']")
 _CHARSETS = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "iso8859-1", "ascii"}
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
-
-
-_NAMING_EVENTS = ("start", "start-ns")
-_ALL_EVENTS = ("start", "end", "start-ns")
 
 
 class NotXml(Refused):
@@ -82,9 +79,11 @@ def parse(data: bytes, charset: str | None = None, vocabulary: Vocabulary | None
             raise _too_deep() from None
         what = error.msg if isinstance(error, etree.XMLSyntaxError) else error
         raise NotXml(f"not well-formed XML: {what}") from None
-    names = _walk(root, deep=body.count(b"<") > MAX_DEPTH)
+    deep = body.count(b"<") > MAX_DEPTH
+    if deep:
+        _check_depth(root)
     if vocabulary is not None:
-        vocabulary.learn(names)
+        vocabulary.learn(_names(root, body.count(b"xmlns")))
     return root
 
 
@@ -163,21 +162,33 @@ def _check_beginning(body: bytes) -> None:
         raise NotXml("the message is not XML: it begins with something else than an element")
 
 
-def _walk(root: etree._Element, *, deep: bool) -> set[str]:
-    """Return the names that a message uses; raises TooLarge where it is too deep, if it may be ``deep`` at all."""
-    names: set[str] = set()
+def _check_depth(root: etree._Element) -> None:
+    """Raise TooLarge where a message is too deep."""
     depth = 0
-    for event, found in etree.iterwalk(root, events=_ALL_EVENTS if deep else _NAMING_EVENTS):
-        if event == "start":
-            depth += 1
-            if deep and depth > MAX_DEPTH:
-                raise _too_deep()
-            names.add(found.tag)
-            names.update(found.keys())
-        elif event == "end":
-            depth -= 1
-        else:
-            names.update(found)
+    for event, _ in etree.iterwalk(root, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+
+
+def _names(root: etree._Element, declarations: int) -> set[str]:
+    """Return the names that a message uses, with the namespaces that it declares and their prefixes.
+
+    No more than ``declarations`` are written in it. Where as many are in force on the root, which cannot have them from
+    elsewhere, there are none below, and no need to look at each element for them.
+    """
+    names: set[str] = set()
+    declared = root.nsmap
+    for prefix, namespace in declared.items():
+        names.add(prefix or "")
+        names.add(namespace)
+    for element in root.iter("*"):
+        names.add(element.tag)
+        if element.attrib:
+            names.update(cast("list[str]", element.keys()))
+    if len(declared) < declarations:
+        for _, declaration in etree.iterwalk(root, events=("start-ns",)):
+            names.update(declaration)
     return names
 
 

@@ -249,16 +249,17 @@ class SoapServer:
         """Read the request's body, never more of it than is allowed."""
         if int(request.headers.get("content-length", 0)) > most:
             raise self._too_large()
-        received, more = bytearray(), True
+        parts, size, more = list[bytes](), 0, True
         while more:
             message = await request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
-            received += message.get("body", b"")
+            parts.append(message.get("body", b""))
             more = message.get("more_body", False)
-            if len(received) > most:
+            size += len(parts[-1])
+            if size > most:
                 raise self._too_large()
-        return bytes(received)
+        return b"".join(parts)
 
     def _caller(self, caller: Principal | None, message: Envelope, exchange: Exchange) -> Principal:
         """Return who sends a message: what it says itself (WS-Security) counts for more than what HTTP says."""

@@ -1,5 +1,6 @@
 """Requests whose headers are found by their names: Starlette's go through all of them for each that is asked for."""
 
+from functools import lru_cache
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -17,12 +18,18 @@ class NamedHeaders(Headers):
 
     def __getitem__(self, name: str) -> str:
         """Return the value; raises KeyError."""
-        return self._first[name.lower().encode("latin-1")].decode("latin-1")
+        return self._first[_key(name)].decode("latin-1")
 
     def get(self, name: str, default: Any = None) -> Any:
         """Return the value, or ``default``."""
-        value = self._first.get(name.lower().encode("latin-1"))
+        value = self._first.get(_key(name))
         return default if value is None else value.decode("latin-1")
+
+
+@lru_cache(maxsize=128)
+def _key(name: str) -> bytes:
+    """Return a name as ASGI has it; those that are asked for are few."""
+    return name.lower().encode("latin-1")
 
 
 class NamedRequest(Request):
