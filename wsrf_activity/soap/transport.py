@@ -249,15 +249,14 @@ class SoapServer:
         """Read the request's body, never more of it than is allowed."""
         if int(request.headers.get("content-length", 0)) > most:
             raise self._too_large()
-        parts, size, more = list[bytes](), 0, True
+        parts, left, more = list[bytes](), most, True
         while more:
             message = await request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientDisconnect
             parts.append(message.get("body", b""))
-            more = message.get("more_body", False)
-            size += len(parts[-1])
-            if size > most:
+            left, more = left - len(parts[-1]), message.get("more_body", False)
+            if left < 0:
                 raise self._too_large()
         return b"".join(parts)
 
@@ -268,8 +267,7 @@ class SoapServer:
             if caller is None:
                 raise _not_logged_in()
             return caller
-        found = self._login(given.password)
-        if found is None:
+        if (found := self._login(given.password)) is None:
             raise credentials.refused("FailedAuthentication", "the password is no token of this server")
         return found
 
