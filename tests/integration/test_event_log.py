@@ -46,9 +46,9 @@ async def test_an_end_is_told_once_and_then_all_is_forgotten(house: House) -> No
     [*_, last] = await read(house.manager.telling, one.id)
     assert (last.logged.event.topic, last.new) == ("Terminated", None)
     assert last.logged.event.payload is not None
+    assert await _rows(house) != []
     told = await read(house.manager.telling, all_.id)
     assert topics(told).count("Terminated") == 2
-    assert await _rows(house) != []
     await house.manager.telling.finished(one.id)
     await until(lambda: _forgotten(house))
 
