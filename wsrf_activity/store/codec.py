@@ -2,7 +2,7 @@
 
 import base64
 import dataclasses
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any
@@ -46,12 +46,6 @@ _COLUMNS = (
     "begins",
 )
 
-#: The columns that may change; the others stay as they are created.
-_CHANGING = (
-    "phase",
-    "error_status",
-    *(name for name in _COLUMNS if name not in ("id", "owner", "service", "created", "request_id")),
-)
 
 #: The rest of an activity, in the document of its row: what is as with most activities is left out, since rows are
 #: written and read often. The usual values of these are that there is nothing yet; those never change.
@@ -85,23 +79,7 @@ def activity_row(activity: Activity) -> dict[str, Any]:
     row = {column: getattr(activity, column) for column in _COLUMNS}
     row["phase"] = activity.phase.value
     row["error_status"] = activity.error_status.value
-    row["document"] = _document(activity)
-    return row
-
-
-def changed_columns(old: Activity, new: Activity) -> set[str]:
-    """Return the columns that have other values in the next version of an activity; the document is taken to."""
-    return {"document", *(name for name in _CHANGING if getattr(old, name) != getattr(new, name))}
-
-
-def columns_of(activity: Activity, columns: Collection[str]) -> dict[str, Any]:
-    """Return the values of some columns of an activity."""
-    row = {name: getattr(activity, name) for name in columns if name not in _MADE}
-    return row | {name: make(activity) for name, make in _MADE.items() if name in columns}
-
-
-def _document(activity: Activity) -> dict[str, Any]:
-    document = {
+    row["document"] = document = {
         "work": _work(activity.work),
         "engine": activity.engine,
         "lifetime_set": activity.lifetime_set,
@@ -110,7 +88,7 @@ def _document(activity: Activity) -> dict[str, Any]:
         value = getattr(activity, name)
         if value != usual:
             document[name] = _field(name, value)
-    return document
+    return row
 
 
 def as_it_was(activity: Activity) -> dict[str, Any]:
@@ -137,12 +115,6 @@ def read_activity(row: RowMapping | Mapping[str, Any]) -> Activity:
     )
 
 
-#: The columns whose values are not those of fields.
-_MADE: dict[str, Callable[[Activity], Any]] = {
-    "phase": attrgetter("phase.value"),
-    "error_status": attrgetter("error_status.value"),
-    "document": _document,
-}
 _SUBSCRIPTION_COLUMNS = ("id", "owner", "activity_id", "pull_point", "terminates", "position", "delivered")
 _SUBSCRIPTION_PLAIN = ("paused", "confirmed", "failures", "last_error")
 EVENT_COLUMNS = ("activity_id", "owner", "topic", "version", "time", "payload", "changed")

@@ -1,9 +1,9 @@
 """The statements about activities that belong together: members, those that come after others, and many at once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from wsrf_activity.model.activity import Activity
 from wsrf_activity.model.phases import LIVE
@@ -15,19 +15,20 @@ from wsrf_activity.store.unwritten import Statements
 
 
 class Families(Statements):
-    """The statements on one connection. None of them looks at events."""
+    """The statements on one connection."""
 
     def get(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these that there are, by id."""
-        return {row["id"]: codec.read_activity(row) for row in _GET.all(self._beside_log, {"ids": activity_ids})}
+        return {row["id"]: codec.read_activity(row) for row in _GET.all(self._connection, {"ids": activity_ids})}
 
     def lock(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
         """Return those of these that there are, locked in the order of their ids where the database locks rows."""
-        return {row["id"]: codec.read_activity(row) for row in _LOCK.all(self._beside_log, {"ids": activity_ids})}
+        return {row["id"]: codec.read_activity(row) for row in _LOCK.all(self._connection, {"ids": activity_ids})}
 
     def save(self, pairs: Sequence[tuple[Activity, Activity]]) -> bool:
         """Write the next version of each; False where one has changed since it was read."""
-        return save(self._beside_log, pairs)
+        rows = [{**codec.activity_row(new), **codec.as_it_was(old)} for old, new in pairs]
+        return SAVE.change_many(self._connection, rows) == len(rows)
 
     def live_below(self, activity_id: str) -> list[list[str]]:
         """Return the members that have not ended, and theirs, by how deep they are: the deepest first."""
@@ -39,7 +40,7 @@ class Families(Statements):
 
     def last_end(self, parent: str) -> datetime | None:
         """Return when the last of those members ended that have ended."""
-        found: datetime | None = _LAST_END.scalar(self._beside_log, {"of": parent})
+        found: datetime | None = _LAST_END.scalar(self._connection, {"of": parent})
         return found
 
     def _below(self, activity_ids: Sequence[str], *, live: bool) -> list[list[str]]:
@@ -47,7 +48,7 @@ class Families(Statements):
         query = _LIVE_MEMBERS if live else _MEMBERS
         above = activity_ids
         while above:
-            above = [row["id"] for row in query.all(self._beside_log, {"ids": above})]
+            above = [row["id"] for row in query.all(self._connection, {"ids": above})]
             levels.append(above)
         return levels[::-1]
 
@@ -62,7 +63,7 @@ class Families(Statements):
             )
             query = query.where(later)
         query = query.order_by(activities.c.created, activities.c.id).limit(limit)
-        return [codec.read_activity(row) for row in self._beside_log.execute(query).mappings()]
+        return [codec.read_activity(row) for row in self._connection.execute(query).mappings()]
 
     def follow(self, parent: str, terminates: datetime | None) -> None:
         """Let the members of an activity, and theirs, stay as long as it does, but for what is to go sooner.
@@ -78,58 +79,44 @@ class Families(Statements):
             statement = statement.where(or_(~chosen, later))
         else:
             statement = statement.where(~chosen)
-        self._beside_log.execute(statement.values(terminates=terminates))
+        self._connection.execute(statement.values(terminates=terminates))
 
     def add_needs(self, needs: Sequence[tuple[str, str]]) -> None:
         """Note of pairs that the first comes after the second."""
         if needs:
-            _ADD_NEEDS.change_many(self._beside_log, [{"activity_id": who, "needs": whom} for who, whom in needs])
+            _ADD_NEEDS.change_many(self._connection, [{"activity_id": who, "needs": whom} for who, whom in needs])
 
     def dependants(self, activity_ids: Sequence[str]) -> list[tuple[str, str]]:
         """Return pairs of who waits, and for which of these."""
-        rows = _DEPENDANTS.all(self._beside_log, {"ids": activity_ids})
+        rows = _DEPENDANTS.all(self._connection, {"ids": activity_ids})
         return [(row["activity_id"], row["needs"]) for row in rows]
 
     def completed(self, activity_ids: Sequence[str]) -> None:
         """Let nobody wait for these any more."""
-        _COMPLETED.change(self._beside_log, {"ids": activity_ids})
+        _COMPLETED.change(self._connection, {"ids": activity_ids})
 
     def waiting(self, activity_ids: Sequence[str]) -> set[str]:
         """Return those of these that still wait for others."""
-        return {row["activity_id"] for row in _WAITING.all(self._beside_log, {"ids": activity_ids})}
+        return {row["activity_id"] for row in _WAITING.all(self._connection, {"ids": activity_ids})}
 
     def forget_needs(self, activity_ids: Sequence[str]) -> None:
         """Let these wait for nobody any more."""
         if activity_ids:
-            _FORGET_NEEDS.change(self._beside_log, {"ids": activity_ids})
+            _FORGET_NEEDS.change(self._connection, {"ids": activity_ids})
 
 
-def save(connection: Connection, pairs: Sequence[tuple[Activity, Activity]]) -> bool:
-    """Write the next version of each; False where one has changed since it was read.
-
-    Columns that stay as they are with all of them are not written: SQLite would write anew each index that has one.
-    """
-    columns = frozenset().union(*(codec.changed_columns(old, new) for old, new in pairs))
-    statement = _SAVE.get(columns) or _SAVE.setdefault(columns, _saving(columns))
-    rows = [{**codec.columns_of(new, columns), **codec.as_it_was(old)} for old, new in pairs]
-    return statement.change_many(connection, rows) == len(rows)
-
-
-def _saving(columns: Collection[str]) -> Prepared:
-    """Return the statement that writes these columns of an activity that has not changed since it was read."""
-    return Prepared(
-        update(activities)
-        .values({name: value for name, value in bound(activities).items() if name in columns})
-        .where(
-            activities.c.id == bindparam("of"),
-            activities.c.version == bindparam("was_version"),
-            activities.c.phase == bindparam("was_phase"),
-            activities.c.fence == bindparam("was_fence"),
-        )
+#: Of what stays as it is the indexes need not be written anew.
+_FOR_GOOD = ("id", "owner", "service", "created", "request_id")
+SAVE = Prepared(
+    update(activities)
+    .values({name: value for name, value in bound(activities).items() if name not in _FOR_GOOD})
+    .where(
+        activities.c.id == bindparam("of"),
+        activities.c.version == bindparam("was_version"),
+        activities.c.phase == bindparam("was_phase"),
+        activities.c.fence == bindparam("was_fence"),
     )
-
-
-_SAVE: dict[frozenset[str], Prepared] = {}  #: by the columns that they write: the few sets that changes have
+)
 _THESE = select(activities).where(among(activities.c.id, "ids"))
 _GET = Prepared(_THESE)
 #: In one order, so that two who lock some of the same wait for each other once, and not for ever.

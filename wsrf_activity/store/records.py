@@ -20,7 +20,7 @@ from wsrf_activity.model.events import TERMINATED, Event, Termination
 from wsrf_activity.model.listing import Filter, Page, Upload
 from wsrf_activity.model.phases import ENDED, Phase
 from wsrf_activity.store import codec
-from wsrf_activity.store.families import Families, save
+from wsrf_activity.store.families import SAVE, Families
 from wsrf_activity.store.known import Known
 from wsrf_activity.store.listing import listing
 from wsrf_activity.store.notices import Notice
@@ -52,21 +52,20 @@ class Records(Statements):
         super().__init__(connection, unwritten)
         self._notices = notices
         self._known = known
-        self._servers = Servers(connection, unwritten)
 
     def get(self, activity_id: str) -> Activity | None:
         """Return an activity, expired or not."""
         return self._read(activity_id) if self._known is None else self._known.get(activity_id, self._read)
 
     def _read(self, activity_id: str) -> Activity | None:
-        row = _GET.first(self._beside_log, {"id": activity_id})
+        row = _GET.first(self._connection, {"id": activity_id})
         return None if row is None else codec.read_activity(row)
 
     def get_to_change(self, activity_id: str) -> Activity | None:
         """Return an activity that is about to be saved. Others who mean to change it wait, where the database can
         make them: without that, many on one activity would get in each other's way again and again.
         """
-        row = _GET_TO_CHANGE.first(self._beside_log, {"id": activity_id})
+        row = _GET_TO_CHANGE.first(self._connection, {"id": activity_id})
         return None if row is None else codec.read_activity(row)
 
     def get_many(self, activity_ids: Sequence[str]) -> Mapping[str, Activity]:
@@ -75,7 +74,7 @@ class Records(Statements):
 
     def by_request(self, owner: str, request_id: str) -> Activity | None:
         """Return the activity that a request id of this owner has started."""
-        row = _BY_REQUEST.first(self._beside_log, {"owner": owner, "request_id": request_id})
+        row = _BY_REQUEST.first(self._connection, {"owner": owner, "request_id": request_id})
         return None if row is None else codec.read_activity(row)
 
     def insert(self, activity: Activity, events: Sequence[Event]) -> bool:
@@ -83,9 +82,9 @@ class Records(Statements):
         if activity.request_id is None:
             self._add([activity], events)
         else:
-            if _INSERT.change(self._beside_log, codec.activity_row(activity)) != 1:
+            if _INSERT.change(self._connection, codec.activity_row(activity)) != 1:
                 return False
-            join_groups(self._beside_log, [activity])
+            join_groups(self._connection, [activity])
             self.log(events)
         self._announce(activity)
         return True
@@ -94,11 +93,12 @@ class Records(Statements):
         """Write the next version of an activity; False where it has changed since ``old`` was read."""
         if new is old:
             return True
-        changed = save(self._beside_log, [(old, new)])
+        values = {**codec.activity_row(new), **codec.as_it_was(old)}
+        changed = SAVE.change(self._connection, values) == 1
         if changed:
             if new.groups != old.groups:
-                _LEAVE_GROUPS.change(self._beside_log, {"ids": [new.id]})
-                join_groups(self._beside_log, [new])
+                _LEAVE_GROUPS.change(self._connection, {"ids": [new.id]})
+                join_groups(self._connection, [new])
             self.log(events)
             self._announce(new)
         return changed
@@ -172,20 +172,20 @@ class Records(Statements):
     @property
     def servers(self) -> Servers:
         """The statements about servers that share this database."""
-        return self._servers
+        return Servers(self._bare, self._unwritten)
 
     def owners_queued(self) -> Sequence[str]:
         """Return who has work in the queue: one step of the index for each, however long their queues."""
-        return [row["owner"] for row in _OWNERS_QUEUED.all(self._beside_log, {})]
+        return [row["owner"] for row in _OWNERS_QUEUED.all(self._connection, {})]
 
     def next_queued(self, owner: str, count: int, now: datetime) -> Sequence[Activity]:
         """Return an owner's oldest queued activities, locked against other servers where the database can."""
-        rows = _NEXT_QUEUED.all(self._beside_log, {"owner": owner, "now": now, "count": count})
+        rows = _NEXT_QUEUED.all(self._connection, {"owner": owner, "now": now, "count": count})
         return [codec.read_activity(row) for row in rows]
 
     def next_begin(self, now: datetime) -> datetime | None:
         """Return when the first work may begin that is queued for later."""
-        begins: datetime | None = _NEXT_BEGIN.scalar(self._beside_log, {"now": now})
+        begins: datetime | None = _NEXT_BEGIN.scalar(self._connection, {"now": now})
         return begins
 
     def tell_of_queue(self) -> None:
@@ -202,7 +202,7 @@ class Records(Statements):
 
     def over(self, now: datetime, limit: int) -> Sequence[str]:
         """Return the ids of what has ended and whose termination time has come, the longest overdue first."""
-        return [row["id"] for row in _OVER.all(self._beside_log, {"now": now, "count": limit})]
+        return [row["id"] for row in _OVER.all(self._connection, {"now": now, "count": limit})]
 
     def expired(self, now: datetime, limit: int, server_id: str | None = None) -> Sequence[Activity]:
         """Return activities whose termination time has come, the longest overdue first.
@@ -266,10 +266,7 @@ class Records(Statements):
 
     def log(self, events: Sequence[Event]) -> None:
         """Write events behind those that their activities have."""
-        if self._unwritten is None:
-            log(self._connection, events)
-        else:
-            self._unwritten.log(events)
+        log(self._connection, events)
 
 
 # The statements of every activity's way.

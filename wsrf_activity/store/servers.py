@@ -3,65 +3,41 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import (
-    BigInteger,
-    Connection,
-    RowMapping,
-    and_,
-    bindparam,
-    delete,
-    exists,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, RowMapping, and_, delete, exists, literal_column, or_, select, update
 from sqlalchemy.dialects import postgresql
 
 from wsrf_activity.model.phases import Phase
 from wsrf_activity.model.servers import Registered, Server
-from wsrf_activity.store.prepared import Prepared
 from wsrf_activity.store.tables import activity as activities
 from wsrf_activity.store.tables import role as roles
 from wsrf_activity.store.tables import server as servers
-from wsrf_activity.store.unwritten import Statements, Unwritten
+from wsrf_activity.store.unwritten import Statements
 
 _MICROSECOND = timedelta(microseconds=1)
 _NOW = literal_column("(extract(epoch FROM clock_timestamp()) * 1000000)::bigint", BigInteger)
 _FIELDS = ("id", "host", "boot", "pid", "start", "folder")
 _HELD = and_(activities.c.phase == Phase.EXECUTING.value, activities.c.holder == servers.c.id)
-_IN_FORCE = Prepared(
-    select(servers.c.id)
-    .where(servers.c.id == bindparam("of"), servers.c.until > _NOW)
-    .with_for_update(read=True, key_share=True)
-)
 _REGISTERED = select(servers, (servers.c.until - _NOW).label("remaining"))
 
 
 class Servers(Statements):
-    """The statements on one connection. None of them looks at events."""
-
-    def __init__(self, connection: Connection, unwritten: Unwritten | None = None) -> None:
-        """Work in the transaction of ``connection``, and no longer."""
-        super().__init__(connection, unwritten)
-        self._relied_upon: set[str] = set()  #: whose rows this transaction has locked while their leases ran
+    """The statements on one connection."""
 
     def renew(self, server: Server, lease: timedelta) -> bool:
         """Let a server's lease run anew; False where it had none: then others may have taken what it held."""
         until = _NOW + lease // _MICROSECOND
         valid = update(servers).where(servers.c.id == server.id, servers.c.until > _NOW).values(until=until)
-        if self._beside_log.execute(valid).rowcount == 1:
+        if self._connection.execute(valid).rowcount == 1:
             return True
         row = {name: getattr(server, name) for name in _FIELDS}
         begin = postgresql.insert(servers).values(**row, until=until)
-        self._beside_log.execute(begin.on_conflict_do_update(index_elements=["id"], set_={"until": until}))
+        self._connection.execute(begin.on_conflict_do_update(index_elements=["id"], set_={"until": until}))
         return False
 
     def holds_lease(self, server_id: str) -> bool:
         """Whether the server's lease runs. Until the transaction ends nobody can take over what the server holds."""
-        if server_id not in self._relied_upon and _IN_FORCE.first(self._beside_log, {"of": server_id}) is not None:
-            self._relied_upon.add(server_id)
-        return server_id in self._relied_upon
+        valid = select(servers.c.id).where(servers.c.id == server_id, servers.c.until > _NOW)
+        return self._connection.execute(valid.with_for_update(read=True, key_share=True)).first() is not None
 
     def lead(self, server_id: str, name: str) -> bool:
         """Take a role that no living server has; False where another one has it. It goes with the server's lease."""
@@ -70,16 +46,15 @@ class Servers(Statements):
         take = take.on_conflict_do_update(
             index_elements=["name"], set_={"server": server_id}, where=or_(roles.c.server == server_id, ~living)
         )
-        return self._beside_log.execute(take.returning(roles.c.name)).first() is not None
+        return self._connection.execute(take.returning(roles.c.name)).first() is not None
 
     def leave(self, server_id: str) -> None:
         """End a server's lease; it stays known for as long as it holds anything.
 
         A claim of its own that relies on the lease is waited for first: what it takes has to be seen by ``forget``.
         """
-        self._relied_upon.discard(server_id)
-        self._beside_log.execute(select(servers.c.id).where(servers.c.id == server_id).with_for_update())
-        self._beside_log.execute(update(servers).where(servers.c.id == server_id).values(until=_NOW, pid=0))
+        self._connection.execute(select(servers.c.id).where(servers.c.id == server_id).with_for_update())
+        self._connection.execute(update(servers).where(servers.c.id == server_id).values(until=_NOW, pid=0))
         self.forget(server_id)
 
     def others(self, server_id: str) -> Sequence[Registered]:
@@ -88,7 +63,7 @@ class Servers(Statements):
 
     def every(self) -> Sequence[Registered]:
         """Return all servers, dead or alive."""
-        return [_registered(row) for row in self._beside_log.execute(_REGISTERED).mappings()]
+        return [_registered(row) for row in self._connection.execute(_REGISTERED).mappings()]
 
     def seize(self, server_id: str) -> Registered | None:
         """Lock a server's row to take over what it holds; None where another does, or has done so.
@@ -96,27 +71,27 @@ class Servers(Statements):
         While it is locked its lease is neither renewed nor relied upon.
         """
         query = _REGISTERED.where(servers.c.id == server_id).with_for_update(skip_locked=True)
-        row = self._beside_log.execute(query).mappings().first()
+        row = self._connection.execute(query).mappings().first()
         return None if row is None else _registered(row)
 
     def forget(self, server_id: str) -> None:
         """Delete a server that holds nothing any more."""
         holds = exists(select(activities.c.id).where(_HELD))
-        self._beside_log.execute(delete(servers).where(servers.c.id == server_id, ~holds))
+        self._connection.execute(delete(servers).where(servers.c.id == server_id, ~holds))
 
     def lost(self) -> Sequence[str]:
         """Return what executes and is held by nobody that is known, as after an upgrade."""
         query = select(activities.c.id).where(
             activities.c.phase == Phase.EXECUTING.value, ~exists(select(servers.c.id).where(_HELD))
         )
-        return self._beside_log.execute(query).scalars().all()
+        return self._connection.execute(query).scalars().all()
 
     def held(self, server_id: str) -> dict[str, int]:
         """Return what a server holds, and the fence of each."""
         query = select(activities.c.id, activities.c.fence).where(
             activities.c.phase == Phase.EXECUTING.value, activities.c.holder == server_id
         )
-        return {row.id: row.fence for row in self._beside_log.execute(query)}
+        return {row.id: row.fence for row in self._connection.execute(query)}
 
 
 def _registered(row: RowMapping) -> Registered:

@@ -1,13 +1,12 @@
-"""What transactions add, put off until a statement could ask for it: activities, and events of all that they change.
+"""Activities that a transaction adds, put off until a statement could ask for them: those of many are written together.
 
 Between two statements another thread may take the interpreter, and keep it for 5 ms; on a server database each is a
-message. So a batch of changes took longer the more there was to do besides.
+message. So a batch of creations, two statements each, took longer the more there was to do besides.
 """
 
 import json
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import JSON, Connection, Integer, Text, bindparam, cast, column, func, insert, select
@@ -29,48 +28,30 @@ class Unwritten:
         """Begin with nothing. ``write`` has to come before the commit."""
         self._connection = connection
         self._activities: list[Activity] = []
-        self._new: set[str] = set()  #: the activities that have no events but those that were put off
         self._events: list[Event] = []
-        self.added = 0  #: activities and events, written or not
+        self.added = 0  #: activities, written or not
         self.written = 0  #: rows
         self.failed = False  #: whether what was put off could not be written, whosever it was
 
     def add(self, added: Sequence[Activity], events: Sequence[Event]) -> None:
         """Put off activities that nobody can know yet, and their first events."""
         self._activities += added
-        self._new.update(each.id for each in added)
-        self.added += len(added)
-        self.log(events)
-
-    def log(self, events: Sequence[Event]) -> None:
-        """Put off events, which stay in this order."""
         self._events += events
-        self.added += len(events)
+        self.added += len(added)
 
     def write(self) -> None:
         """Write what was put off."""
-        self.write_activities()
-        if self._events:
-            try:
-                self.written += log(self._connection, self._events, self._new)
-            except Exception:
-                self.failed = True
-                raise
-            self._events, self._new = [], set()
-
-    def write_activities(self) -> None:
-        """Write what was put off but for the events."""
         if self._activities:
             try:
-                self.written += write_activities(self._connection, self._activities)
+                self.written += write_new(self._connection, self._activities, self._events)
             except Exception:
                 self.failed = True
                 raise
-            self._activities = []
+            self._activities, self._events = [], []
 
 
 class Statements:
-    """Statements that run on one connection. What was put off, and could concern one of them, is written before it."""
+    """Statements that run on one connection. All that was put off is written before any of them."""
 
     def __init__(self, connection: Connection, unwritten: Unwritten | None = None) -> None:
         """Work in the transaction of ``connection``, with what is ``unwritten`` of it."""
@@ -79,29 +60,22 @@ class Statements:
 
     @property
     def _connection(self) -> Connection:
-        """The connection, for any statement: whoever asks for it finds in the tables whatever was added before."""
+        """The connection, for a statement: whoever asks for it finds in the tables whatever was added before."""
         if self._unwritten is not None:
             self._unwritten.write()
         return self._bare
 
-    @property
-    def _beside_log(self) -> Connection:
-        """The connection, for a statement that neither reads nor writes the table of events: those stay put off."""
-        if self._unwritten is not None:
-            self._unwritten.write_activities()
-        return self._bare
 
-
-def write_new(connection: Connection, added: Sequence[Activity], events: Sequence[Event]) -> None:
-    """Write activities that nobody can know yet, with their groups and their first events."""
-    write_activities(connection, added)
-    log(connection, events, {each.id for each in added})
-
-
-def write_activities(connection: Connection, added: Sequence[Activity]) -> int:
-    """Write activities that nobody can know yet, with their groups; return how many rows."""
+def write_new(connection: Connection, added: Sequence[Activity], events: Sequence[Event]) -> int:
+    """Write activities that nobody can know yet, with their groups and their first events; return how many rows."""
     _ADD.change_many(connection, [codec.activity_row(each) for each in added])
-    return len(added) + join_groups(connection, added)
+    joined = join_groups(connection, added)
+    if connection.dialect.name == "postgresql":
+        log(connection, events)
+    elif events:
+        told: Counter[str] = Counter()
+        _ADD_EVENTS.change_many(connection, [_first_row(event, told) for event in events])
+    return len(added) + joined + len(events)
 
 
 def join_groups(connection: Connection, joining: Sequence[Activity]) -> int:
@@ -116,24 +90,13 @@ def join_groups(connection: Connection, joining: Sequence[Activity]) -> int:
     return len(rows)
 
 
-def log(connection: Connection, events: Sequence[Event], new: Collection[str] = ()) -> int:
-    """Write events behind those that their activities have, which is none for the ``new`` ones; return how many.
-
-    Their ids are in this order.
-    """
-    if connection.dialect.name == "sqlite":
-        told: Counter[str] = Counter()
-        for first, some in groupby(events, lambda event: event.activity_id in new):
-            if first:
-                _ADD_EVENTS.change_many(connection, [_first_row(event, told) for event in some])
-            else:
-                _LOG.change_many(connection, [codec.event_row(event) for event in some])
-    elif len(events) > 1:
-        rows = [_told(codec.event_row(event), place) for place, event in enumerate(events)]
-        _LOG_TOGETHER.change(connection, {"rows": rows})
-    elif events:
-        _LOG.change(connection, codec.event_row(events[0]))
-    return len(events)
+def log(connection: Connection, events: Sequence[Event]) -> None:
+    """Write events behind those that their activities have."""
+    rows = [codec.event_row(event) for event in events]
+    if len(rows) > 1 and connection.dialect.name == "postgresql":
+        _LOG_TOGETHER.change(connection, {"rows": [_told(row, place) for place, row in enumerate(rows)]})
+    elif rows:
+        _LOG.change_many(connection, rows)
 
 
 def _first_row(event: Event, told: Counter[str]) -> dict[str, Any]:
