@@ -77,7 +77,8 @@ class Connection(asyncio.Protocol):
         request = h11.Request(method="POST", target=path, headers=head)
         events = (request, h11.Data(content), h11.EndOfMessage())
         written = (self._http.send_with_data_passthrough(event) or () for event in events)
-        whole = [part for parts in written for part in parts]
+        # Nothing empty: from Python 3.12 on asyncio's own loop tries for ever to write that, and nothing else.
+        whole = [part for parts in written for part in parts if part]
         self._answer = asyncio.get_running_loop().create_future()  # not before: of what is no HTTP nobody would ask
         self._heard, self._status, self._content = False, 0, bytearray()
         self._transport.writelines(whole)
