@@ -149,6 +149,8 @@ class _Connection:
             headers.append(("allow", "POST"))
         if reply.status == 503:
             headers.append(("retry-after", "1"))
+        if self._http.their_state is not h11.DONE:  # nobody reads the rest of the request
+            headers.append(("connection", "close"))
         await self._write(h11.Response(status_code=reply.status, headers=headers))
         await self._write(h11.Data(data=reply.content))
         await self._write(h11.EndOfMessage())
