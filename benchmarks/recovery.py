@@ -21,6 +21,7 @@ from benchmarks.machine import machine
 from benchmarks.messages import LIST, WAIT, create, exchange
 from benchmarks.processes import activity_server, serving
 from wsrf_activity.engines import attempt
+from wsrf_activity.engines.processes import is_running
 from wsrf_activity.model import changes
 from wsrf_activity.model.activity import Activity, new_id
 from wsrf_activity.model.events import Event, between
@@ -178,14 +179,17 @@ def main() -> None:
     parser.add_argument("--running", type=int, default=1000, help="processes that run, each below its supervisor")
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="recovery-") as name, gate(Path(name) / "gate"):
-        made, running = prepare(Path(name), given.stored, given.running)
-        print("prepared", file=sys.stderr)
-        found: dict[str, list[Start]] = {each: [] for each in made}
-        for number in range(given.rounds):
-            for each, data in made.items():
-                found[each].append(start(data, running if each == "both" else frozenset()))
-            print(f"round {number + 1} of {given.rounds}", file=sys.stderr)
+    with tempfile.TemporaryDirectory(prefix="recovery-") as name:
+        with gate(Path(name) / "gate"):
+            made, running = prepare(Path(name), given.stored, given.running)
+            print("prepared", file=sys.stderr)
+            found: dict[str, list[Start]] = {each: [] for each in made}
+            for number in range(given.rounds):
+                for each, data in made.items():
+                    found[each].append(start(data, running if each == "both" else frozenset()))
+                print(f"round {number + 1} of {given.rounds}", file=sys.stderr)
+        # Each writes a last report, which must not come into a folder that is being removed.
+        await_all(lambda: not any(map(is_running, running)))
     empty = found["nothing"]
     print(f"{machine()}; rounds: {given.rounds}.\n\n{_HEADER}")
     print(row("nothing", empty, empty, holds=False))
